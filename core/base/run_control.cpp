@@ -1,0 +1,36 @@
+#include "core/base/run_control.h"
+
+#include "core/base/error.h"
+
+namespace calibench {
+
+void RunControl::request_cancel() {
+    const std::lock_guard lock(mutex_);
+    cancel_ = true;
+    changed_.notify_all();
+}
+
+void RunControl::pause() {
+    const std::lock_guard lock(mutex_);
+    paused_ = true;
+}
+
+void RunControl::resume() {
+    const std::lock_guard lock(mutex_);
+    paused_ = false;
+    changed_.notify_all();
+}
+
+void RunControl::checkpoint(const std::function<void(bool)>& on_pause) {
+    if (cancel_requested()) throw Cancelled();
+    if (!paused()) return;
+    if (on_pause) on_pause(true);
+    {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return cancel_ || !paused_; });
+    }
+    if (cancel_requested()) throw Cancelled();
+    if (on_pause) on_pause(false);
+}
+
+}  // namespace calibench

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/quantization/qparams.h"
+#include "core/quantization/quantization_scheme.h"
+
+namespace calibench {
+
+struct NamedTensor {
+    std::string name;
+    at::Tensor tensor;
+};
+
+/// All qparams a quantized module carries before it is stored.
+struct ModuleQParams {
+    QParams weight;
+    QParams input;   ///< static activations
+    QParams output;
+};
+
+/// The tensors of one Linear as compressed-tensors stores them, names relative to the module ("weight_packed", "weight_scale",
+/// "weight_shape", ..., "bias"), in the reference's order (compressed_tensors/compressors). Throws RunError when a scale is not finite.
+[[nodiscard]] std::vector<NamedTensor> compress_linear(const at::Tensor& weight, const at::Tensor& bias, const ModuleQParams& qparams,
+                                                       const QuantizationScheme& scheme, CompressionFormat format);
+
+/// The same from integers already chosen (a learned rounding): `quantized` int8 [out, in], stored as it is.
+[[nodiscard]] std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, const at::Tensor& bias,
+                                                                 const ModuleQParams& qparams, const QuantizationScheme& scheme,
+                                                                 CompressionFormat format);
+
+/// Looks up a stored tensor by its name relative to the module; undefined when absent.
+using TensorLookup = std::function<at::Tensor(const std::string& relative_name)>;
+
+/// The dense weight [out, in] of a stored module, in `dtype`. Throws InputError when a tensor is missing or misshapen.
+[[nodiscard]] at::Tensor decompress_linear(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format,
+                                           at::ScalarType dtype);
+
+}  // namespace calibench

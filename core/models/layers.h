@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+namespace calibench {
+
+/// y = x W^T + b of one projection: the unit that quantization works on. The tuner replaces `weight` by a fake-quantized,
+/// differentiable one; observers look through `on_input` and `on_output`.
+struct Linear {
+    std::string name;   ///< full module name, "model.layers.3.self_attn.q_proj"
+    at::Tensor weight;  ///< [out, in]
+    at::Tensor bias;    ///< [out], or undefined
+
+    /// Called with every input [..., in] before it is used; null when nobody watches.
+    std::function<void(const at::Tensor& input)> on_input;
+    /// Applied to the input: activation fake quantization. Null: none.
+    std::function<at::Tensor(const at::Tensor& input)> transform_input;
+    std::function<void(const at::Tensor& output)> on_output;
+
+    [[nodiscard]] at::Tensor forward(const at::Tensor& input) const;
+};
+
+/// x * rsqrt(mean(x^2) + eps) * weight, the mean in float32 (LlamaRMSNorm).
+struct RmsNorm {
+    at::Tensor weight;
+    double eps = 1e-6;
+    [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
+};
+
+}  // namespace calibench

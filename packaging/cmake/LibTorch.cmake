@@ -1,0 +1,37 @@
+# Finds LibTorch >= 2.9 and offers it as calibench_torch, in this order: CALIBENCH_TORCH_DIR (a torch prefix, environment
+# or cache), Torch_DIR, the Python interpreters at hand.
+
+if(NOT Torch_DIR AND NOT DEFINED ENV{Torch_DIR})
+    set(_prefix "${CALIBENCH_TORCH_DIR}")
+    if(NOT _prefix)
+        set(_prefix "$ENV{CALIBENCH_TORCH_DIR}")
+    endif()
+    if(NOT _prefix)
+        foreach(_python IN ITEMS "${CMAKE_BINARY_DIR}/venv/bin/python" "${PROJECT_SOURCE_DIR}/build/venv/bin/python" python3)
+            execute_process(COMMAND ${_python} -c "import torch; print(torch.utils.cmake_prefix_path)"
+                            OUTPUT_VARIABLE _prefix OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE _failed)
+            if(NOT _failed)
+                break()
+            endif()
+            set(_prefix "")
+        endforeach()
+    endif()
+    if(_prefix)
+        list(APPEND CMAKE_PREFIX_PATH "${_prefix}" "${_prefix}/share/cmake")
+    endif()
+endif()
+
+find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+    message(FATAL_ERROR "LibTorch was not found. Run packaging/run.sh, which installs it, or point CALIBENCH_TORCH_DIR at a "
+                        "torch >= 2.9 (python -c 'import torch; print(torch.utils.cmake_prefix_path)').")
+endif()
+if(Torch_VERSION VERSION_LESS 2.9)
+    message(FATAL_ERROR "LibTorch ${Torch_VERSION} in ${Torch_DIR} is too old: 2.9 or newer is needed.")
+endif()
+message(STATUS "LibTorch ${Torch_VERSION}: ${TORCH_INSTALL_PREFIX}")
+
+add_library(calibench_torch INTERFACE)
+# LibTorch's headers are not ours to warn about.
+target_include_directories(calibench_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(calibench_torch INTERFACE ${TORCH_LIBRARIES})
