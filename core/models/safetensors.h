@@ -12,6 +12,7 @@ namespace calibench {
 
 /// One .safetensors file, memory-mapped read-only. Format: github.com/huggingface/safetensors: uint64 header length, JSON
 /// header, data. Everything is checked before a tensor is handed out, so a truncated or hostile file cannot read out of bounds.
+/// Like the reference, it accepts no gaps between tensors, no overlaps and nothing after the last one.
 class SafetensorsFile {
 public:
     struct Entry {
@@ -31,8 +32,11 @@ public:
     [[nodiscard]] const std::map<std::string, Entry>& entries() const;
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const;
     [[nodiscard]] bool contains(const std::string& name) const { return entries().count(name) != 0; }
-    /// A tensor over the mapping itself, no copy; it keeps the mapping alive. Do not write to it: clone first.
+    /// A tensor over the mapping itself, no copy (unless misaligned or bool); it keeps the mapping alive. The pages are
+    /// read-only: clone before writing. Throws InputError when there is no such tensor.
     [[nodiscard]] at::Tensor tensor(const std::string& name) const;
+    /// Drops a tensor's pages from this process's memory; they are read again from the file when touched.
+    void release(const std::string& name) const;
 
 private:
     struct Mapping;
@@ -42,15 +46,21 @@ private:
 /// All shards of a model directory: model.safetensors, or the shards model.safetensors.index.json names.
 class Checkpoint {
 public:
+    /// Throws InputError; all missing shards are named at once, and so are tensors that the index promises in vain.
     explicit Checkpoint(const std::filesystem::path& model_dir);
 
     [[nodiscard]] bool contains(const std::string& name) const { return shard_of_.count(name) != 0; }
     [[nodiscard]] const SafetensorsFile::Entry& entry(const std::string& name) const;
     [[nodiscard]] at::Tensor tensor(const std::string& name) const;  ///< throws InputError when missing
+    void release(const std::string& name) const;                     ///< see SafetensorsFile::release
     [[nodiscard]] std::vector<std::string> names() const;
+    [[nodiscard]] const std::filesystem::path& model_dir() const { return model_dir_; }
     [[nodiscard]] const std::vector<SafetensorsFile>& shards() const { return shards_; }
 
 private:
+    [[nodiscard]] const SafetensorsFile& shard_of(const std::string& name) const;
+    void open_indexed_shards(const std::filesystem::path& index);
+
     std::filesystem::path model_dir_;
     std::vector<SafetensorsFile> shards_;
     std::map<std::string, size_t> shard_of_;
