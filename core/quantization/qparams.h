@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include <ATen/core/Tensor.h>
 
 #include "core/quantization/quantization_args.h"
@@ -24,6 +27,15 @@ struct ScaleAndZeroPoint {
 
 /// global_scale = fp8_max * fp4_max / absmax, float32 [1] (helpers.generate_gparam).
 [[nodiscard]] at::Tensor generate_gparam(const at::Tensor& min_vals, const at::Tensor& max_vals);
+
+/// The shape of a weight's scale: [1], [rows, 1], [rows, groups] or [block rows, block columns]. Throws InputError where groups do
+/// not divide the columns.
+[[nodiscard]] std::vector<int64_t> weight_scale_shape(const QuantizationArgs& args, int64_t rows, int64_t columns);
+
+/// Throws RunError that names the module, what was observed ("weight", "input", ...), and how many values of its range are NaN
+/// or infinite: the functions above would silently make a scale of them, as the reference does.
+void require_finite_range(const at::Tensor& min_vals, const at::Tensor& max_vals, const std::string& module_name,
+                          const std::string& what);
 
 /// The levels a value may take before scaling: [-8, 7] for int4, [-448, 448] for fp8, [-6, 6] for fp4.
 struct QuantizationRange {

@@ -15,7 +15,8 @@ enum class QuantizationType { Int, Float };
 enum class Strategy { Tensor, Channel, Group, Block, Token, TensorGroup, AttnHead };
 /// No: scales are stored. Yes: computed for every input at run time. Local: group scales at run time, global scale stored.
 enum class Dynamic { No, Yes, Local };
-enum class ActOrder { Group, Weight };  ///< "static" is an alias of "weight", as in the reference
+/// Static is an alias of Weight and keeps its spelling. Group occurs in older checkpoints only.
+enum class ActOrder { Group, Weight, Static };
 
 /// A dtype by name, so that plain headers need no LibTorch; spelled "torch.bfloat16" in JSON.
 enum class DType { Float32, Float16, BFloat16, Float64, Float8E4M3, UInt8, Int8, Int16, Int32, Int64, Bool };
@@ -38,11 +39,21 @@ struct QuantizationArgs {
     bool operator==(const QuantizationArgs&) const = default;
 };
 
-/// Reads a JSON object as compressed-tensors' pydantic model does: fills in what follows from the rest (strategy from
-/// group_size, zp_dtype, observer, ...) and refuses what it refuses, with its sentence. Throws InputError.
-[[nodiscard]] QuantizationArgs quantization_args_from_json(const nlohmann::json& object);
+/// Where JSON comes from: compressed-tensors no longer accepts actorder "group", but older checkpoints hold it.
+enum class ArgsSource { Recipe, Checkpoint };
+
+/// Reads a JSON object as compressed-tensors' pydantic model does: fills in what follows from the rest and refuses what it
+/// refuses, with its sentence. Throws InputError.
+[[nodiscard]] QuantizationArgs quantization_args_from_json(const nlohmann::json& object, ArgsSource source = ArgsSource::Recipe);
+/// Fills in strategy (from group_size) and zp_dtype (from the type), and throws InputError where the fields contradict each other.
+[[nodiscard]] QuantizationArgs resolve_defaults(QuantizationArgs args);
 /// Every field, null where unset, as the reference serialises it into quantization_config.
 [[nodiscard]] nlohmann::json to_json(const QuantizationArgs& args);
+
+/// The dtype that holds one quantized value: int8, int16, int32 or fp8 e4m3. Throws InputError for fp4, which has none.
+[[nodiscard]] DType storage_dtype(const QuantizationArgs& args);
+/// Microscaling formats (OCP MX: MXFP4, MXFP8), whose scales are powers of two stored as E8M0 exponents.
+[[nodiscard]] bool is_mx(const QuantizationArgs& args);
 
 [[nodiscard]] std::string to_string(QuantizationType);
 [[nodiscard]] std::string to_string(Strategy);
@@ -50,7 +61,7 @@ struct QuantizationArgs {
 [[nodiscard]] std::string to_string(DType);  ///< "torch.float32"
 [[nodiscard]] DType dtype_from_string(const std::string& name);  ///< with or without "torch."; throws InputError
 
-/// "W4 g64 sym int", "W8 channel", "fp8 token dynamic": what a tree or table shows.
+/// "int4 g64 sym", "int8 channel asym", "fp8 token sym dynamic": what a tree or table shows.
 [[nodiscard]] std::string describe(const QuantizationArgs& args);
 
 }  // namespace calibench

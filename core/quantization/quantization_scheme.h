@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/quantization/quantization_args.h"
@@ -34,21 +35,21 @@ struct QuantizationConfig {
     std::optional<CompressionFormat> format;
 };
 
-[[nodiscard]] std::vector<std::string> preset_scheme_names();
+[[nodiscard]] const std::vector<std::string>& preset_scheme_names();  ///< in the reference's order
 /// "W4A16", "NVFP4", ... case-insensitive as in the reference. Throws InputError, naming the nearest preset.
 [[nodiscard]] QuantizationScheme preset_scheme(const std::string& name, std::vector<std::string> targets);
 
-[[nodiscard]] QuantizationScheme quantization_scheme_from_json(const nlohmann::json& object);
+[[nodiscard]] QuantizationScheme quantization_scheme_from_json(const nlohmann::json& object, ArgsSource source = ArgsSource::Recipe);
 [[nodiscard]] nlohmann::json to_json(const QuantizationScheme& scheme);
 /// Reads a checkpoint's quantization_config object (config.json).
 [[nodiscard]] QuantizationConfig quantization_config_from_json(const nlohmann::json& object);
 
-/// The format compressed-tensors would choose for a scheme (peers' priority order: the most specific that fits).
+/// scheme.format, or else the one compressed-tensors would choose: the most specific that fits (compressors/format.py).
 [[nodiscard]] CompressionFormat infer_format(const QuantizationScheme& scheme);
 [[nodiscard]] std::string to_string(CompressionFormat);
 [[nodiscard]] CompressionFormat compression_format_from_string(const std::string& name);
 
-/// "W4A16 g64 sym", for trees and tables.
+/// "W4A16 g64 sym", "NVFP4": for trees and tables.
 [[nodiscard]] std::string describe(const QuantizationScheme& scheme);
 
 }  // namespace calibench
