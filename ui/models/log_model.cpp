@@ -1,0 +1,74 @@
+#include "ui/models/log_model.h"
+
+#include <QApplication>
+#include <QPalette>
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+namespace calibench {
+
+void LogModel::add(Severity severity, const QString& message, const QString& module) {
+    const int row = rowCount();
+    if (severity == Severity::Warning) {
+        if (const auto known = m_warningRows.constFind({module, message}); known != m_warningRows.constEnd()) {
+            ++m_entries[static_cast<size_t>(*known)].count;
+            Q_EMIT dataChanged(index(*known, CountColumn), index(*known, CountColumn));
+            return;
+        }
+        m_warningRows.insert({module, message}, row);
+    }
+    beginInsertRows({}, row, row);
+    m_entries.push_back({QTime::currentTime(), severity, message, module});
+    endInsertRows();
+    if (severity == Severity::Warning) Q_EMIT warningCountChanged(warningCount());
+}
+
+void LogModel::clear() {
+    beginResetModel();
+    m_entries.clear();
+    m_warningRows.clear();
+    endResetModel();
+    Q_EMIT warningCountChanged(0);
+}
+
+int LogModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_entries.size()); }
+
+int LogModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
+
+QVariant LogModel::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
+    const Entry& entry = m_entries[static_cast<size_t>(index.row())];
+    if (role == ModuleRole) return entry.module;
+    if (role == SeverityRole) return static_cast<int>(entry.severity);
+    if (role == Qt::ForegroundRole) {
+        const QPalette palette = QApplication::palette();
+        if (index.column() == TimeColumn || index.column() == ModuleColumn) return mutedText(palette);
+        if (entry.severity == Severity::Warning) return warningColour(palette);
+        if (entry.severity == Severity::Error) return errorColour(palette);
+    }
+    if (role == Qt::DecorationRole && index.column() == MessageColumn)
+        return symbolicIcon(entry.severity == Severity::Info ? QStringLiteral("info") : QStringLiteral("warning"));
+    if (role == Qt::ToolTipRole) return entry.message;
+    if (role != Qt::DisplayRole) return {};
+    switch (index.column()) {
+        case TimeColumn: return entry.time.toString(QStringLiteral("HH:mm:ss"));
+        case MessageColumn: return entry.message;
+        case ModuleColumn: return entry.module;
+        case CountColumn: return entry.count > 1 ? QStringLiteral("× ") + formatCount(entry.count) : QString();
+        default: return {};
+    }
+}
+
+QVariant LogModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
+    switch (section) {
+        case TimeColumn: return tr("Time");
+        case MessageColumn: return tr("Message");
+        case ModuleColumn: return tr("Module");
+        case CountColumn: return tr("Times");
+        default: return {};
+    }
+}
+
+}  // namespace calibench

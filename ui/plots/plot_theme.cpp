@@ -1,0 +1,81 @@
+#include "ui/plots/plot_theme.h"
+
+#include <QApplication>
+
+#include <iterator>
+
+#include "ui/plots/qcustomplot.h"
+#include "ui/theme.h"
+
+namespace calibench {
+
+PlotTheme PlotTheme::fromPalette(const QPalette& palette) {
+    PlotTheme theme;
+    theme.dark = isDark(palette);
+    theme.background = palette.color(QPalette::Base);
+    theme.text = palette.color(QPalette::Active, QPalette::Text);
+    theme.muted = mutedText(palette);
+    theme.grid = theme.text;
+    theme.grid.setAlpha(theme.dark ? 34 : 28);
+    theme.zeroLine = theme.text;
+    theme.zeroLine.setAlpha(110);
+    theme.accent = palette.color(QPalette::Active, QPalette::Highlight);
+    theme.warning = warningColour(palette);
+    return theme;
+}
+
+QColor PlotTheme::categorical(int index) const {
+    // Their eighth colour is black; on a light background it takes the place of yellow, which cannot be read there.
+    static constexpr QRgb onLight[] = {0xff0072b2, 0xffe69f00, 0xff009e73, 0xffcc79a7, 0xff56b4e9, 0xffd55e00, 0xff3a3f45};
+    static constexpr QRgb onDark[] = {0xff4a9ede, 0xffe69f00, 0xff1fb98c, 0xffcc79a7, 0xff86cdf5, 0xffe8743b, 0xfff0e442};
+    const auto count = static_cast<int>(std::size(onLight));
+    return QColor(dark ? onDark[index % count] : onLight[index % count]);
+}
+
+void PlotTheme::apply(QCustomPlot* plot) const {
+    plot->setBackground(background);
+    for (QCPAxisRect* rect : plot->axisRects()) apply(rect);
+}
+
+void PlotTheme::apply(QCPAxisRect* rect) const {
+    QFont small = QApplication::font();
+    small.setPointSizeF(small.pointSizeF() * 0.9);
+    for (QCPAxis* axis : rect->axes()) {
+        axis->setBasePen(QPen(grid.darker(100), 1));
+        axis->setTickPen(QPen(muted, 1));
+        axis->setSubTickPen(Qt::NoPen);
+        axis->setTickLabelColor(text);
+        axis->setLabelColor(text);
+        axis->setTickLabelFont(small);
+        axis->setLabelFont(small);
+        axis->setSelectableParts(QCPAxis::spNone);
+        axis->grid()->setPen(QPen(grid, 1));
+        axis->grid()->setZeroLinePen(QPen(zeroLine, 1));
+        axis->grid()->setSubGridVisible(false);
+    }
+}
+
+void PlotTheme::apply(QCPLegend* legend) const {
+    QFont small = QApplication::font();
+    small.setPointSizeF(small.pointSizeF() * 0.9);
+    legend->setBrush(Qt::NoBrush);
+    legend->setBorderPen(Qt::NoPen);
+    legend->setFont(small);
+    legend->setTextColor(text);
+    for (int i = 0; i < legend->itemCount(); ++i) {
+        legend->item(i)->setTextColor(text);
+        legend->item(i)->setFont(small);
+    }
+}
+
+QCPColorGradient viridis() {
+    static constexpr QRgb stops[] = {0xff440154, 0xff482475, 0xff414487, 0xff355f8d, 0xff2a788e, 0xff21918c,
+                                     0xff22a884, 0xff44bf70, 0xff7ad151, 0xffbddf26, 0xfffde725};
+    QCPColorGradient gradient;
+    gradient.clearColorStops();
+    constexpr auto last = std::size(stops) - 1;
+    for (size_t i = 0; i <= last; ++i) gradient.setColorStopAt(static_cast<double>(i) / last, QColor(stops[i]));
+    return gradient;
+}
+
+}  // namespace calibench

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <QColor>
+#include <QPalette>
+
+class QCPAxisRect;
+class QCPColorGradient;
+class QCPLegend;
+class QCustomPlot;
+
+namespace calibench {
+
+/// The colours of every plot, taken from the palette, so that plots follow the theme.
+struct PlotTheme {
+    QColor background, text, muted, grid, zeroLine, accent, warning;
+    bool dark = false;
+
+    [[nodiscard]] static PlotTheme fromPalette(const QPalette& palette);
+    /// Okabe and Ito's colours, which people with any colour vision tell apart, in the order that reads best on the background.
+    [[nodiscard]] QColor categorical(int index) const;
+
+    void apply(QCustomPlot* plot) const;
+    void apply(QCPAxisRect* rect) const;
+    void apply(QCPLegend* legend) const;
+};
+
+/// Matplotlib's viridis: rises evenly in lightness, for anyone's eyes and on paper.
+[[nodiscard]] QCPColorGradient viridis();
+
+}  // namespace calibench

@@ -1,0 +1,107 @@
+#include "ui/plots/range_bars.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace calibench {
+
+namespace {
+
+bool isFinite(const RangeBar& bar) { return std::isfinite(bar.min) && std::isfinite(bar.max); }
+
+}  // namespace
+
+std::vector<RangeBar> mergePerColumn(const std::vector<RangeBar>& bars, double columnsPerUnit) {
+    std::vector<RangeBar> out;
+    for (const RangeBar& bar : bars) {
+        const bool shares = !out.empty() && isFinite(bar) && isFinite(out.back()) &&
+                            std::floor(out.back().key * columnsPerUnit) == std::floor(bar.key * columnsPerUnit);
+        if (!shares) {
+            out.push_back(bar);
+            continue;
+        }
+        RangeBar& merged = out.back();
+        merged.min = std::min(merged.min, bar.min);
+        merged.max = std::max(merged.max, bar.max);
+        merged.low = std::min(merged.low, bar.low);
+        merged.high = std::max(merged.high, bar.high);
+        merged.moving = merged.moving || bar.moving;
+        merged.selected = merged.selected || bar.selected;
+    }
+    return out;
+}
+
+void RangeBars::setColours(const QColor& fill, const QColor& highlight) {
+    m_fill = m_faint = fill;
+    m_faint.setAlpha(105);
+    m_highlight = highlight;
+}
+
+void RangeBars::draw(QCPPainter* painter) {
+    const double pixelsPerUnit = std::abs(keyAxis()->coordToPixel(1) - keyAxis()->coordToPixel(0));
+    const double width = std::clamp(m_width * pixelsPerUnit, 1.0, 26.0);
+    painter->setAntialiasing(false);
+    for (const RangeBar& bar : mergePerColumn(m_bars, pixelsPerUnit))
+        if (keyAxis()->range().contains(bar.key)) drawBar(painter, bar, width);
+}
+
+void RangeBars::drawBar(QCPPainter* painter, const RangeBar& bar, double width) const {
+    const double x = keyAxis()->coordToPixel(bar.key);
+    if (!isFinite(bar)) {
+        const double y = valueAxis()->coordToPixel(std::clamp(0.0, valueAxis()->range().lower, valueAxis()->range().upper));
+        painter->setPen(QPen(m_highlight, 2));
+        painter->drawLine(QPointF(x - 4, y - 4), QPointF(x + 4, y + 4));
+        painter->drawLine(QPointF(x - 4, y + 4), QPointF(x + 4, y - 4));
+        return;
+    }
+    const auto box = [&](double from, double to, double boxWidth) {
+        const double top = valueAxis()->coordToPixel(to), bottom = valueAxis()->coordToPixel(from);
+        return QRectF(x - boxWidth / 2, top, boxWidth, std::max(1.0, bottom - top));
+    };
+    painter->setPen(Qt::NoPen);
+    painter->fillRect(box(bar.min, bar.max, width), m_faint);
+    painter->fillRect(box(bar.low, bar.high, width), m_fill);
+    if (!bar.moving && !bar.selected) return;
+    painter->setBrush(Qt::NoBrush);
+    painter->setPen(QPen(m_highlight, bar.selected ? 2 : 1, bar.selected ? Qt::SolidLine : Qt::DotLine));
+    painter->drawRect(box(bar.min, bar.max, width + 4));
+}
+
+void RangeBars::drawLegendIcon(QCPPainter* painter, const QRectF& rect) const {
+    const QRectF swatch(rect.center().x() - 5, rect.center().y() - 5, 10, 10);
+    painter->setPen(Qt::NoPen);
+    painter->fillRect(swatch, m_fill);
+}
+
+double RangeBars::selectTest(const QPointF& pos, bool, QVariant* details) const {
+    double best = -1;
+    for (size_t i = 0; i < m_bars.size(); ++i) {
+        const double distance = std::abs(keyAxis()->coordToPixel(m_bars[i].key) - pos.x());
+        if (best >= 0 && distance >= best) continue;
+        best = distance;
+        if (details) details->setValue(static_cast<int>(i));
+    }
+    return best;
+}
+
+QCPRange RangeBars::getKeyRange(bool& foundRange, QCP::SignDomain) const {
+    foundRange = !m_bars.empty();
+    return foundRange ? QCPRange(m_bars.front().key, m_bars.back().key) : QCPRange();
+}
+
+QCPRange RangeBars::getValueRange(bool& foundRange, QCP::SignDomain, const QCPRange& inKeyRange) const {
+    foundRange = false;
+    QCPRange range;
+    for (const RangeBar& bar : m_bars) {
+        if (!isFinite(bar) || (inKeyRange.size() > 0 && !inKeyRange.contains(bar.key))) continue;
+        const QCPRange own(bar.min, bar.max);
+        if (foundRange)
+            range.expand(own);
+        else
+            range = own;
+        foundRange = true;
+    }
+    return range;
+}
+
+}  // namespace calibench

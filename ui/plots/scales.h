@@ -1,0 +1,64 @@
+#pragma once
+
+#include <vector>
+
+#include "ui/plots/qcustomplot.h"
+
+namespace calibench {
+
+/// Linear near zero, logarithmic beyond `linear`: shows values of either sign over many decades. Plots hold the mapped values.
+struct Symlog {
+    double linear = 0;  ///< 0: no change at all
+
+    /// Chosen for the magnitudes at hand: plain while they span no more than three decades.
+    [[nodiscard]] static Symlog forMagnitudes(const std::vector<double>& magnitudes);
+    [[nodiscard]] bool active() const { return linear > 0; }
+    [[nodiscard]] double map(double value) const;
+    [[nodiscard]] double unmap(double position) const;
+    bool operator==(const Symlog&) const = default;
+};
+
+/// Ticks at zero and at powers of ten of either sign.
+class SymlogTicker : public QCPAxisTicker {
+public:
+    explicit SymlogTicker(Symlog scale) : m_scale(scale) {}
+
+protected:
+    QVector<double> createTickVector(double tickStep, const QCPRange& range) override;
+    QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+    int getSubTickCount(double) override { return 0; }
+
+private:
+    const Symlog m_scale;
+};
+
+/// Ticks of a logarithmic axis that stay readable when it covers less than a decade, as losses of one block do.
+class LogTicker : public QCPAxisTicker {
+protected:
+    QVector<double> createTickVector(double tickStep, const QCPRange& range) override;
+    QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+    int getSubTickCount(double) override { return 0; }
+};
+
+/// Plain numbers in the window's own spelling ("2e-5", not "2e-05").
+class NumberTicker : public QCPAxisTicker {
+protected:
+    QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+    int getSubTickCount(double) override { return 0; }
+};
+
+/// Whole numbers only, each with the label of its index when there are labels.
+class IndexTicker : public QCPAxisTicker {
+public:
+    explicit IndexTicker(QStringList labels = {}) : m_labels(std::move(labels)) {}
+
+protected:
+    QVector<double> createTickVector(double tickStep, const QCPRange& range) override;
+    QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+    int getSubTickCount(double) override { return 0; }
+
+private:
+    const QStringList m_labels;
+};
+
+}  // namespace calibench

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QTimer>
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <variant>
+
+#include "core/base/run_control.h"
+#include "core/calibration/run_config.h"
+#include "core/calibration/run_events.h"
+#include "ui/run_record.h"
+
+namespace calibench {
+
+/// Runs one calibration at a time on a thread of its own and tells the window of it. Every method and signal belongs to the
+/// window's thread; only the job itself runs elsewhere, and all that crosses is a value.
+/// A run ends with exactly one of runFinished, runStopped, runFailed, after the last snapshotArrived.
+class RunController : public QObject {
+    Q_OBJECT
+
+public:
+    enum class State { Idle, Loading, Running, Paused, Stopping, Done, Stopped, Failed };
+    Q_ENUM(State)
+    using Job = std::function<RunSummary(const RunConfig&, RunListener&, RunControl&)>;
+
+    explicit RunController(Job job, QObject* parent = nullptr);
+    ~RunController() override;  ///< asks the run to stop and waits for it
+
+    [[nodiscard]] State state() const { return m_state; }
+    [[nodiscard]] bool active() const;  ///< a job is on its thread
+    [[nodiscard]] const RunRecord& record() const { return m_record; }
+    [[nodiscard]] const RunConfig& config() const { return m_config; }  ///< of the current or last run
+
+    /// Ignored while a run is active.
+    void start(RunConfig config, const ModelSummary& model);
+    /// Forgets the last run: back to Idle. Ignored while a run is active.
+    void clear(const ModelSummary& model);
+
+public Q_SLOTS:
+    void requestPause();
+    void requestResume();
+    void requestStop();
+
+Q_SIGNALS:
+    void stateChanged(calibench::RunController::State state);
+    void runStarted();
+    void snapshotArrived(const calibench::RunSnapshot& snapshot);
+    void runFinished(const calibench::RunSummary& summary);
+    void runStopped();
+    void runFailed(const QString& message);
+
+private:
+    struct Stopped {};
+    struct Failure {
+        QString message;
+    };
+    using Ending = std::variant<RunSummary, Stopped, Failure>;
+
+    static Ending runJob(const Job& job, const RunConfig& config, RunListener& feed, RunControl& control);
+    void deliver();                                 ///< empties the feed
+    void conclude(quint64 run, const Ending& ending);
+    void setState(State state);
+
+    const Job m_job;
+    RunConfig m_config;
+    RunRecord m_record;
+    State m_state = State::Idle;
+    quint64 m_run = 0;  ///< number of the current run: notices that carry an older one are dropped
+    std::shared_ptr<RunFeed> m_feed;
+    std::shared_ptr<RunControl> m_control;
+    QTimer m_redraw;
+    std::jthread m_thread;
+};
+
+}  // namespace calibench

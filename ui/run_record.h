@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/calibration/run_events.h"
+#include "core/models/model_summary.h"
+#include "ui/plots/series_store.h"
+#include "ui/run_feed.h"
+
+namespace calibench {
+
+/// What is known of one quantizable module.
+struct ModuleRecord {
+    std::string name;
+    std::string projection;  ///< "q_proj": the last part of the name
+    int block = -1;
+    int expert = -1;
+    std::optional<RangeObserved> weight, input, output;
+    std::optional<int64_t> tokens;
+    std::optional<double> sqnrDb;
+};
+
+struct BlockRecord {
+    enum class State { Waiting, Calibrating, Tuning, Done };
+    State state = State::Waiting;
+    SeriesStore losses;  ///< iteration -> mean squared error
+    std::optional<SeriesPoint> best;
+    std::optional<BlockFinished> result;
+};
+
+/// A run as the window knows it: all snapshots added up. Lives on the window's thread; trees and plots read it.
+class RunRecord {
+public:
+    /// Forgets the last run. The model gives the order in which modules are shown before anything is known of them.
+    void begin(const ModelSummary& model);
+    void apply(const RunSnapshot& snapshot);
+
+    [[nodiscard]] const std::vector<ModuleRecord>& modules() const { return m_modules; }
+    [[nodiscard]] const ModuleRecord* find(const std::string& module) const;
+    [[nodiscard]] const std::vector<BlockRecord>& blocks() const { return m_blocks; }
+    [[nodiscard]] const std::optional<RunStarted>& started() const { return m_started; }
+    [[nodiscard]] const std::optional<Progress>& progress() const { return m_progress; }
+    [[nodiscard]] int currentBlock() const { return m_currentBlock; }  ///< -1 before the first
+    [[nodiscard]] int numExperts() const { return m_numExperts; }      ///< 0 for a dense model
+
+private:
+    ModuleRecord& module(const std::string& name, int block, int expert);
+    BlockRecord* block(int64_t index);
+
+    std::vector<ModuleRecord> m_modules;
+    std::unordered_map<std::string, size_t> m_index;
+    std::vector<BlockRecord> m_blocks;
+    std::optional<RunStarted> m_started;
+    std::optional<Progress> m_progress;
+    int m_currentBlock = -1;
+    int m_numExperts = 0;
+};
+
+}  // namespace calibench

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <QHash>
+#include <QObject>
+#include <QString>
+#include <QTimer>
+
+#include <optional>
+#include <vector>
+
+#include "ui/core_services.h"
+#include "ui/settings.h"
+
+namespace calibench {
+
+/// What the user has put together: a model, a dataset, a recipe, and the module they look at. Files are read and recipes
+/// checked off the window's thread; an answer to an older question is dropped.
+class Session : public QObject {
+    Q_OBJECT
+
+public:
+    enum class ModelState { None, Loading, Ready, Failed };
+
+    explicit Session(CoreServices services, QObject* parent = nullptr);
+
+    void openModel(const QString& folder);
+    [[nodiscard]] ModelState modelState() const { return m_modelState; }
+    [[nodiscard]] const ModelSummary& model() const { return m_model; }  ///< empty unless Ready
+    [[nodiscard]] QString modelFolder() const { return m_modelFolder; }
+    [[nodiscard]] QString modelError() const { return m_modelError; }
+
+    void setData(const DataSettings& data);
+    [[nodiscard]] const DataSettings& data() const { return m_data; }
+    [[nodiscard]] QString dataProblem() const;  ///< empty when the dataset can be read
+
+    void setRecipe(const QString& yaml);  ///< checked a moment later, when typing pauses
+    [[nodiscard]] QString recipe() const { return m_recipe; }
+    [[nodiscard]] const std::vector<Diagnostic>& diagnostics() const { return m_diagnostics; }
+    [[nodiscard]] bool checkingRecipe() const { return m_checkPending; }
+    [[nodiscard]] int errorCount() const;
+    [[nodiscard]] const std::optional<Recipe>& parsedRecipe() const { return m_parsedRecipe; }
+    /// Module -> what the recipe does with it, "W4 g64 sym"; modules that are left alone are absent.
+    [[nodiscard]] const QHash<QString, QString>& schemes() const { return m_schemes; }
+    [[nodiscard]] const CoreServices& services() const { return m_services; }
+
+    /// Why a run cannot start yet, one sentence; empty when it can.
+    [[nodiscard]] QString obstacle() const;
+    [[nodiscard]] RunConfig runConfig() const;  ///< without directories
+
+    [[nodiscard]] QString selectedModule() const { return m_selectedModule; }
+
+public Q_SLOTS:
+    void selectModule(const QString& module);
+
+Q_SIGNALS:
+    void modelChanged();    ///< modelState() or model()
+    void dataChanged();
+    void recipeChecked();   ///< diagnostics() and schemes() are those of recipe()
+    void readinessChanged();///< obstacle() may have changed
+    void selectionChanged(const QString& module);
+
+private:
+    struct RecipeCheck;
+    static RecipeCheck checkRecipe(const CoreServices& services, const std::string& yaml, const ModelSummary* model);
+    void startCheck();
+
+    const CoreServices m_services;
+    QString m_modelFolder;
+    ModelSummary m_model;
+    ModelState m_modelState = ModelState::None;
+    QString m_modelError;
+    DataSettings m_data;
+    QString m_recipe;
+    std::optional<Recipe> m_parsedRecipe;
+    std::vector<Diagnostic> m_diagnostics;
+    QHash<QString, QString> m_schemes;
+    QString m_selectedModule;
+    QTimer m_checkDelay;
+    bool m_checkPending = false;
+    quint64 m_openRequest = 0;
+    quint64 m_checkRequest = 0;
+};
+
+}  // namespace calibench
