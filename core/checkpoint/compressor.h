@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,12 @@ struct ModuleQParams {
 };
 
 /// The tensors of one Linear as compressed-tensors stores them, names relative to the module ("weight_packed", "weight_scale",
-/// "weight_shape", ..., "bias"), in the reference's order (compressed_tensors/compressors). Throws RunError when a scale is not finite.
+/// "weight_shape", ..., "bias"), in the reference's order (compressed_tensors/compressors). Scales keep the dtype they come in, which
+/// should be the weight's. Throws RunError when a scale is not finite.
 [[nodiscard]] std::vector<NamedTensor> compress_linear(const at::Tensor& weight, const at::Tensor& bias, const ModuleQParams& qparams,
                                                        const QuantizationScheme& scheme, CompressionFormat format);
 
-/// The same from integers already chosen (a learned rounding): `quantized` int8 [out, in], stored as it is.
+/// The same from integers already chosen (a learned rounding): `quantized` int8 [out, in], stored as it is. Integer formats only.
 [[nodiscard]] std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, const at::Tensor& bias,
                                                                  const ModuleQParams& qparams, const QuantizationScheme& scheme,
                                                                  CompressionFormat format);

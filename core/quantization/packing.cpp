@@ -134,13 +134,12 @@ at::Tensor unpack_from_int32(const at::Tensor& packed, int num_bits, at::IntArra
     if (packed.scalar_type() != at::kInt)
         throw InputError(concat("Expected torch.int32 but got ", to_string(to_dtype(packed.scalar_type())), ", Aborting unpack."));
     check_packing("Unpacking", num_bits, packed.dim(), packed_dim);
-    if (int64_t(shape.size()) != packed.dim())
-        throw InputError(concat("a packed tensor of shape ", packed.sizes(), " cannot hold the shape ", shape));
     std::vector<int64_t> packed_shape = shape.vec();
-    int64_t& packed_size = packed_shape[shape.size() - 2 + size_t(packed_dim)];
-    const int64_t columns = packed_size;
-    packed_size = words_for(columns, num_bits);
-    if (columns < 0 || packed.sizes() != at::IntArrayRef(packed_shape))
+    const size_t dim = packed_shape.size() - 2 + size_t(packed_dim);
+    const int64_t columns = dim < packed_shape.size() ? packed_shape[dim] : -1;
+    const bool plausible = columns >= 0 && int64_t(packed_shape.size()) == packed.dim() && columns <= packed.size(int64_t(dim)) * 32;
+    if (plausible) packed_shape[dim] = words_for(columns, num_bits);
+    if (!plausible || packed.sizes() != at::IntArrayRef(packed_shape))
         throw InputError(concat("a packed tensor of shape ", packed.sizes(), " cannot hold ", num_bits, "-bit values of shape ", shape));
 
     const at::Tensor rows_last = (packed_dim == 0 ? packed.transpose(-2, -1) : packed).cpu().contiguous();

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/quantization/auto_round_presets.h"
 #include "core/quantization/quantization_scheme.h"
 
 namespace calibench {
@@ -121,6 +122,7 @@ QuantizationScheme preset_scheme(const std::string& name, std::vector<std::strin
     std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return char(std::toupper(c)); });
     for (const Preset& preset : presets())
         if (preset.name == upper) return {std::move(targets), preset.weights, preset.input_activations, {}, {}};
+    if (const AutoRoundPreset* foreign = find_auto_round_preset(upper)) throw InputError(explain(*foreign));
     const std::string near = closest_match(upper, preset_scheme_names());
     throw InputError(concat("Unknown preset scheme name ", upper, near.empty() ? "" : " (did you mean " + near + "?)",
                             ", available names: ", list_names(preset_scheme_names(), preset_scheme_names().size())));

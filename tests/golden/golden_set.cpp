@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 
 #include <ATen/ATen.h>
 
@@ -14,8 +15,9 @@ namespace calibench::testing {
 namespace {
 
 /// "ValidationError: 1 validation error ...\n  Value error, <text> [type=...]" -> "<text>"; "ValueError: <text>" -> "<text>".
+/// Python's spelling of an enum, "<QuantizationStrategy.TOKEN: 'token'>", becomes "token".
 std::string own_text(const std::string& error) {
-    std::string text = error.substr(error.find(": ") + 2);
+    std::string text = std::regex_replace(error.substr(error.find(": ") + 2), std::regex("<\\w+\\.\\w+: '(\\w+)'>"), "$1");
     if (error.rfind("ValidationError", 0) != 0) return text;
     text = text.substr(0, text.find(" [type="));
     const std::string marker = "Value error, ";
@@ -91,13 +93,14 @@ GoldenSet::GoldenSet(const std::string& group) {
     std::shared_ptr<const SafetensorsFile> tensors;
     if (std::filesystem::exists(tensor_path)) tensors = std::make_shared<SafetensorsFile>(tensor_path);
 
-    const nlohmann::json document = nlohmann::json::parse(file);
+    const auto document = nlohmann::ordered_json::parse(file);
     for (const auto& entry : document.at("cases")) {
         GoldenCase golden;
         golden.name = entry.at("name").get<std::string>();
         golden.args = entry.at("args");
         golden.expected = entry.at("expected");
         golden.inputs = entry.at("inputs");
+        for (const auto& [name, value] : entry.at("expected").items()) golden.expected_names.push_back(name);
         if (!entry.at("error").is_null()) golden.error = own_text(entry.at("error").get<std::string>());
         golden.note = entry.value("note", "");
         golden.tensors = tensors;

@@ -31,7 +31,8 @@ struct GoldenCase {
     [[nodiscard]] bool expects(const std::string& name) const { return expected.contains(name); }
     [[nodiscard]] bool starts_with(std::string_view prefix) const { return name.rfind(prefix, 0) == 0; }
 
-    nlohmann::json inputs;  ///< argument -> tensor key
+    nlohmann::json inputs;                    ///< argument -> tensor key
+    std::vector<std::string> expected_names;  ///< keys of `expected` in the file's order
     std::shared_ptr<const SafetensorsFile> tensors;
 };
 

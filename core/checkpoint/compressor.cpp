@@ -1,0 +1,206 @@
+#include "core/checkpoint/compressor.h"
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/quantization/fake_quantize.h"
+#include "core/quantization/packing.h"
+
+namespace calibench {
+
+namespace {
+
+using Tensors = std::vector<NamedTensor>;
+
+const QuantizationArgs& weight_args(const QuantizationScheme& scheme, CompressionFormat format) {
+    if (!scheme.weights) throw InputError(concat("format ", to_string(format), " needs a scheme that quantizes weights"));
+    return *scheme.weights;
+}
+
+void append(Tensors& tensors, const std::string& name, const at::Tensor& tensor) {
+    if (tensor.defined()) tensors.push_back({name, tensor.contiguous()});
+}
+
+void append_scale(Tensors& tensors, const std::string& name, const at::Tensor& scale) {
+    if (!scale.defined()) return;
+    const at::Tensor values = scale.to(at::kFloat);
+    if (!values.isfinite().all().item<bool>())
+        throw RunError(concat(name, " holds NaN or infinite values and cannot be stored; check the weights and the calibration data"));
+    append(tensors, name, scale);
+}
+
+void append_qparams(Tensors& tensors, const std::string& base_name, const QParams& qparams, bool store_zero_point) {
+    append_scale(tensors, base_name + "_global_scale", qparams.global_scale);
+    append_scale(tensors, base_name + "_scale", qparams.scale);
+    if (store_zero_point) append(tensors, base_name + "_zero_point", qparams.zero_point);
+}
+
+/// vLLM cannot load the (all zero) zero points of symmetric schemes.
+bool has_zero_point(const std::optional<QuantizationArgs>& args) { return !args || !args->symmetric; }
+
+/// Everything but the weight itself, in the order in which a module holds it.
+Tensors surroundings(const at::Tensor& bias, const ModuleQParams& qparams, const QuantizationScheme& scheme) {
+    Tensors tensors;
+    append(tensors, "bias", bias);
+    append_qparams(tensors, "input", qparams.input, has_zero_point(scheme.input_activations));
+    append_qparams(tensors, "weight", qparams.weight, has_zero_point(scheme.weights));
+    append_qparams(tensors, "output", qparams.output, has_zero_point(scheme.output_activations));
+    return tensors;
+}
+
+bool packs_zero_point(const QuantizationArgs& args) {
+    return !args.symmetric && (args.strategy == Strategy::Group || args.strategy == Strategy::Channel);
+}
+
+/// E8M0: the exponent of a power of two, with bias 127 (OCP Microscaling specification).
+at::Tensor to_e8m0(const at::Tensor& scale) { return (scale.log2().floor().to(at::kInt) + 127).to(at::kByte); }
+
+at::Tensor from_e8m0(const at::Tensor& exponent) {
+    return at::pow(at::Scalar(2.0), (exponent.to(at::kInt) - 127).to(at::kBFloat16));
+}
+
+Tensors store_packed_integers(const at::Tensor& levels, const at::Tensor& bias, ModuleQParams qparams,
+                              const QuantizationScheme& scheme) {
+    const QuantizationArgs& args = *scheme.weights;
+    if (packs_zero_point(args)) {
+        if (!qparams.weight.zero_point.defined()) throw RunError("an asymmetric weight has no zero points to store");
+        qparams.weight.zero_point = pack_to_int32(qparams.weight.zero_point, args.num_bits, /*packed_dim=*/0);
+    }
+    Tensors tensors = surroundings(bias, qparams, scheme);
+    append(tensors, "weight_packed", pack_to_int32(levels, args.num_bits));
+    append(tensors, "weight_shape", at::tensor(levels.sizes(), at::kLong));
+    return tensors;
+}
+
+Tensors store_packed_fp4(const at::Tensor& levels, const at::Tensor& bias, ModuleQParams qparams, const QuantizationScheme& scheme,
+                         CompressionFormat format) {
+    const at::Tensor scale = qparams.weight.scale;
+    const at::ScalarType fp8 = to_scalar_type(scheme.weights->scale_dtype.value_or(DType::Float8E4M3));
+    qparams.weight.scale.reset();  // stored after the weight
+    Tensors tensors = surroundings(bias, qparams, scheme);
+    append(tensors, "weight_packed", pack_fp4_to_uint8(levels));
+    append_scale(tensors, "weight_scale", format == CompressionFormat::Mxfp4PackQuantized ? to_e8m0(scale) : scale.to(fp8));
+    return tensors;
+}
+
+Tensors store_unpacked(const at::Tensor& levels, const at::Tensor& bias, ModuleQParams qparams, const QuantizationScheme& scheme,
+                       CompressionFormat format) {
+    if (format == CompressionFormat::Mxfp8Quantized) qparams.weight.scale = to_e8m0(qparams.weight.scale);
+    Tensors tensors = surroundings(bias, qparams, scheme);
+    append(tensors, "weight", levels);
+    return tensors;
+}
+
+void check_weight(const at::Tensor& weight, const ModuleQParams& qparams, const QuantizationArgs& args) {
+    if (weight.dim() != 2) throw InputError(concat("only 2-D weights can be compressed, not one of shape ", weight.sizes()));
+    const std::vector<int64_t> shape = weight_scale_shape(args, weight.size(0), weight.size(1));
+    if (!qparams.weight.scale.defined() || qparams.weight.scale.sizes() != at::IntArrayRef(shape))
+        throw InputError(concat("a weight of shape ", weight.sizes(), " quantized as ", describe(args), " needs a scale of shape ",
+                                at::IntArrayRef(shape)));
+    if (!qparams.weight.scale.to(at::kFloat).isfinite().all().item<bool>())
+        throw RunError("weight_scale holds NaN or infinite values and cannot be stored; check the weights and the calibration data");
+}
+
+at::Tensor required(const TensorLookup& stored, const std::string& name) {
+    const at::Tensor tensor = stored(name);
+    if (!tensor.defined()) throw InputError(concat(name, " is missing"));
+    return tensor;
+}
+
+/// The [out, in] that pack-quantized stores beside the packed weight.
+std::vector<int64_t> stored_shape(const TensorLookup& stored) {
+    const at::Tensor shape = required(stored, "weight_shape");
+    if (shape.numel() != 2 || !at::isIntegralType(shape.scalar_type(), /*includeBool=*/false))
+        throw InputError("weight_shape must hold two integers, rows and columns");
+    const at::Tensor values = shape.to(at::kCPU, at::kLong).reshape({2});
+    return {values[0].item<int64_t>(), values[1].item<int64_t>()};
+}
+
+at::Tensor decompress_packed_integers(const TensorLookup& stored, const QuantizationArgs& args) {
+    const std::vector<int64_t> shape = stored_shape(stored);
+    QParams qparams{required(stored, "weight_scale"), {}, {}};
+    if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
+    if (packs_zero_point(args))
+        qparams.zero_point = unpack_from_int32(qparams.zero_point, args.num_bits, {shape[0], qparams.scale.size(-1)}, /*packed_dim=*/0);
+    const at::Tensor levels = unpack_from_int32(required(stored, "weight_packed"), args.num_bits, shape);
+    return dequantize(levels, qparams, args, {}, stored("weight_g_idx"));
+}
+
+at::Tensor decompress_fp4(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format) {
+    const at::Tensor packed = required(stored, "weight_packed");
+    if (packed.dim() != 2) throw InputError(concat("weight_packed must be 2-D, not of shape ", packed.sizes()));
+    const at::Tensor scale = required(stored, "weight_scale");
+    QParams qparams;
+    if (format == CompressionFormat::Mxfp4PackQuantized) {
+        qparams.scale = from_e8m0(scale);
+    } else {
+        qparams.scale = scale.to(at::kBFloat16);
+        qparams.global_scale = required(stored, "weight_global_scale");
+    }
+    const at::Tensor levels = unpack_fp4_from_uint8(packed, packed.size(0), packed.size(1) * 2, at::kBFloat16);
+    return dequantize(levels, qparams, args, at::kBFloat16);  // the reference's dtype, whatever the model's is
+}
+
+at::Tensor decompress_unpacked(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format) {
+    QParams qparams{required(stored, "weight_scale"), {}, {}};
+    if (format == CompressionFormat::Mxfp8Quantized) qparams.scale = from_e8m0(qparams.scale);
+    if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
+    return dequantize(required(stored, "weight"), qparams, args);
+}
+
+}  // namespace
+
+std::vector<NamedTensor> compress_linear(const at::Tensor& weight, const at::Tensor& bias, const ModuleQParams& qparams,
+                                         const QuantizationScheme& scheme, CompressionFormat format) {
+    if (format == CompressionFormat::Dense) {
+        Tensors tensors{{"weight", weight.contiguous()}};
+        append(tensors, "bias", bias);
+        append_qparams(tensors, "input", qparams.input, true);
+        append_qparams(tensors, "output", qparams.output, true);
+        return tensors;
+    }
+    const QuantizationArgs& args = weight_args(scheme, format);
+    check_weight(weight, qparams, args);
+    switch (format) {
+        case CompressionFormat::PackQuantized:
+            return store_packed_integers(quantize(weight, qparams.weight, args, at::kChar), bias, qparams, scheme);
+        case CompressionFormat::Nvfp4PackQuantized:
+        case CompressionFormat::Mxfp4PackQuantized:
+            return store_packed_fp4(quantize(weight, qparams.weight, args), bias, qparams, scheme, format);
+        case CompressionFormat::MixedPrecision:
+            throw InputError("mixed-precision is the format of a whole checkpoint; each module has one of its own");
+        default:
+            return store_unpacked(quantize(weight, qparams.weight, args, to_scalar_type(storage_dtype(args))), bias, qparams, scheme,
+                                  format);
+    }
+}
+
+std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, const at::Tensor& bias, const ModuleQParams& qparams,
+                                                   const QuantizationScheme& scheme, CompressionFormat format) {
+    const QuantizationArgs& args = weight_args(scheme, format);
+    if (quantized.scalar_type() != at::kChar || args.type != QuantizationType::Int || args.num_bits > 8)
+        throw InputError(concat("only int8 values of integer schemes can be stored as they are, not ", toString(quantized.scalar_type()),
+                                " for ", describe(args)));
+    check_weight(quantized, qparams, args);
+    if (format == CompressionFormat::PackQuantized) return store_packed_integers(quantized, bias, qparams, scheme);
+    if (format == CompressionFormat::IntQuantized || format == CompressionFormat::NaiveQuantized)
+        return store_unpacked(quantized, bias, qparams, scheme, format);
+    throw InputError(concat("format ", to_string(format), " does not store integers"));
+}
+
+at::Tensor decompress_linear(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format,
+                             at::ScalarType dtype) {
+    if (format == CompressionFormat::Dense) return required(stored, "weight").to(dtype);
+    const QuantizationArgs& args = weight_args(scheme, format);
+    switch (format) {
+        case CompressionFormat::PackQuantized: return decompress_packed_integers(stored, args).to(dtype);
+        case CompressionFormat::Nvfp4PackQuantized:
+        case CompressionFormat::Mxfp4PackQuantized: return decompress_fp4(stored, args, format).to(dtype);
+        case CompressionFormat::MixedPrecision:
+            throw InputError("mixed-precision is the format of a whole checkpoint; each module has one of its own");
+        default: return decompress_unpacked(stored, args, format).to(dtype);
+    }
+}
+
+}  // namespace calibench
