@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -29,5 +30,10 @@ struct RmsNorm {
     double eps = 1e-6;
     [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
 };
+
+using Activation = at::Tensor (*)(const at::Tensor&);
+/// By its name in config.json ("silu", "gelu_pytorch_tanh"); null when unknown.
+[[nodiscard]] Activation find_activation(const std::string& name);
+[[nodiscard]] std::vector<std::string> activation_names();
 
 }  // namespace calibench

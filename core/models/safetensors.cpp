@@ -32,7 +32,8 @@ const std::map<std::string, at::ScalarType>& scalar_types() {
     static const std::map<std::string, at::ScalarType> types = {
         {"F64", at::kDouble},  {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
         {"I64", at::kLong},    {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
-        {"U8", at::kByte},     {"BOOL", at::kBool}, {"F8_E4M3", at::kFloat8_e4m3fn}, {"F8_E5M2", at::kFloat8_e5m2},
+        {"U64", at::kUInt64},  {"U32", at::kUInt32}, {"U16", at::kUInt16}, {"U8", at::kByte},
+        {"BOOL", at::kBool},   {"F8_E4M3", at::kFloat8_e4m3fn}, {"F8_E5M2", at::kFloat8_e5m2}, {"F8_E8M0", at::kFloat8_e8m0fnu},
     };
     return types;
 }
@@ -220,6 +221,9 @@ struct SafetensorsFile::Mapping {
     std::map<std::string, std::string> metadata;
 };
 
+int64_t SafetensorsFile::Entry::num_elements() const { return num_bytes() / static_cast<int64_t>(c10::elementSize(scalar_types().at(dtype))); }
+bool SafetensorsFile::Entry::is_floating_point() const { return at::isFloatingType(scalar_types().at(dtype)); }
+
 SafetensorsFile::SafetensorsFile(const fs::path& path) : mapping_(std::make_shared<const Mapping>(path)) {}
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
@@ -331,6 +335,13 @@ std::vector<std::string> Checkpoint::names() const {
     std::vector<std::string> names;
     names.reserve(shard_of_.size());
     for (const auto& [name, shard] : shard_of_) names.push_back(name);
+    return names;
+}
+
+std::vector<std::string> Checkpoint::names_under(const std::string& module) const {
+    const std::string prefix = module + ".";
+    std::vector<std::string> names;
+    for (auto at = shard_of_.lower_bound(prefix); at != shard_of_.end() && at->first.starts_with(prefix); ++at) names.push_back(at->first);
     return names;
 }
 

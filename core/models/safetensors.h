@@ -20,6 +20,10 @@ public:
         std::vector<int64_t> shape;
         size_t begin = 0;   ///< byte offsets into the data section
         size_t end = 0;
+
+        [[nodiscard]] int64_t num_bytes() const { return static_cast<int64_t>(end - begin); }
+        [[nodiscard]] int64_t num_elements() const;
+        [[nodiscard]] bool is_floating_point() const;
     };
 
     /// Throws InputError naming the file and what is wrong with it.
@@ -53,7 +57,9 @@ public:
     [[nodiscard]] const SafetensorsFile::Entry& entry(const std::string& name) const;
     [[nodiscard]] at::Tensor tensor(const std::string& name) const;  ///< throws InputError when missing
     void release(const std::string& name) const;                     ///< see SafetensorsFile::release
-    [[nodiscard]] std::vector<std::string> names() const;
+    [[nodiscard]] std::vector<std::string> names() const;            ///< sorted
+    /// The full names under one module: "MODULE.weight", "MODULE.weight_scale", ...
+    [[nodiscard]] std::vector<std::string> names_under(const std::string& module) const;
     [[nodiscard]] const std::filesystem::path& model_dir() const { return model_dir_; }
     [[nodiscard]] const std::vector<SafetensorsFile>& shards() const { return shards_; }
 
