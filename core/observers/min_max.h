@@ -14,7 +14,7 @@ protected:
 };
 
 /// Running min and max over all observations.
-class StaticMinMaxObserver final : public MemorylessMinMaxObserver {
+class StaticMinMaxObserver : public MemorylessMinMaxObserver {
 public:
     using MemorylessMinMaxObserver::MemorylessMinMaxObserver;
 

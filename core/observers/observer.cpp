@@ -28,8 +28,9 @@ ScaleAndZeroPoint Observer::get_qparams(const at::Tensor& observed, const at::Te
     if (observed.defined()) observe(observed, g_idx);
     const MinMax range = statistics();
     if (!range.min.defined()) throw RunError(subject() + " has no statistics: nothing was observed before its qparams were asked for");
-    require_finite_range(range.min, range.max, module_.name, base_name_);
-    ScaleAndZeroPoint qparams = calibench::calculate_qparams(range.min, range.max, args_, global_scale());
+    const auto [min, max] = range_for_qparams(range);
+    require_finite_range(min, max, module_.name, base_name_);
+    ScaleAndZeroPoint qparams = calibench::calculate_qparams(min, max, args_, global_scale());
     post_calculate_qparams();
     return qparams;
 }

@@ -47,6 +47,10 @@ public:
     /// Flattens and updates the statistics; no qparams. Empty tensors are ignored, and so is a weight after its first time
     /// (until reset()). Throws RunError for values that are NaN or infinite.
     void observe(const at::Tensor& observed, const at::Tensor& g_idx = {});
+    /// Whether observe_input() serves a purpose.
+    [[nodiscard]] virtual bool wants_inputs() const { return false; }
+    /// For a weight: an input that the module multiplies with it. To be fed before the weight is observed.
+    virtual void observe_input(const at::Tensor&) {}
     /// The part of observe() behind flatten_for_calibration: (num_observations, *qparam_shape, group_size).
     void update_statistics(const at::Tensor& flattened);
     /// Forgets everything seen, and a shared global scale.
@@ -62,6 +66,11 @@ public:
     [[nodiscard]] const std::string& base_name() const { return base_name_; }
     [[nodiscard]] const std::string& module_name() const { return module_.name; }
     [[nodiscard]] const QuantizationArgs& args() const { return args_; }
+
+    /// observer_kwargs by name, or the default. Throws InputError that names the key when the type is wrong.
+    [[nodiscard]] double number_option(const char* key, double fallback) const;
+    [[nodiscard]] bool flag_option(const char* key, bool fallback) const;
+    [[nodiscard]] std::string text_option(const char* key, const std::string& fallback) const;
 
     [[nodiscard]] bool has_statistics() const { return statistics().min.defined(); }
     /// Both statistics of one moment, in the qparams' shape; undefined before the first observation.
@@ -85,13 +94,10 @@ protected:
     virtual MinMax accumulate(const MinMax& past, const MinMax& now) const;
     /// Statistics of two observers together; `their_share` is the part of all merged observers that `theirs` stands for.
     virtual MinMax combine(const MinMax& mine, const MinMax& theirs, double their_share) const;
+    /// The range that qparams are made of, where it is not the statistics themselves.
+    [[nodiscard]] virtual MinMax range_for_qparams(const MinMax& statistics) const { return statistics; }
     /// A hook for what has to happen once qparams were made.
     virtual void post_calculate_qparams() {}
-
-    /// observer_kwargs by name, or the default. Throws InputError that names the key when the type is wrong.
-    [[nodiscard]] double number_option(const char* key, double fallback) const;
-    [[nodiscard]] bool flag_option(const char* key, bool fallback) const;
-    [[nodiscard]] std::string text_option(const char* key, const std::string& fallback) const;
 
     /// "model.layers.0.mlp.up_proj: weight", for messages.
     [[nodiscard]] std::string subject() const;

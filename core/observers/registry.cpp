@@ -5,7 +5,10 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/observers/histogram.h"
+#include "core/observers/imatrix.h"
 #include "core/observers/min_max.h"
+#include "core/observers/mse.h"
 
 namespace calibench {
 
@@ -22,6 +25,13 @@ std::map<std::string, ObserverFactory>& registry() {
         {"memoryless_minmax", make<MemorylessMinMaxObserver>},
         {"static_minmax", make<StaticMinMaxObserver>},
         {"minmax", make<MinMaxObserver>},
+        {"memoryless_mse", make<MemorylessMseObserver>},
+        {"mse", make<MseObserver>},
+        {"nvfp4_expanded_mse", make<Nvfp4ExpandedMseObserver>},
+        {"fouroversix", make<Nvfp4ExpandedMseObserver>},  // the reference's alias
+        {"imatrix_mse", make<IMatrixMseObserver>},
+        {"nvfp4_expanded_imatrix", make<Nvfp4ExpandedIMatrixObserver>},
+        {"histogram", make<HistogramObserver>},
     };
     return factories;
 }

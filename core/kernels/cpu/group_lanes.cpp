@@ -1,6 +1,10 @@
 #include "core/kernels/cpu/group_lanes.h"
 
+#include <cmath>
 #include <cstring>
+#include <initializer_list>
+#include <limits>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -14,6 +18,29 @@
 #endif
 
 namespace calibench {
+
+/// The polynomial goes through x^exponent at the Chebyshev nodes of [1, 2): divided differences, then multiplied out.
+PowerTable::PowerTable(double exponent)
+    : whole_exponent(exponent == std::floor(exponent) && exponent >= 1 && exponent <= 4 ? int(exponent) : 0) {
+    for (int biased = 1; biased < 255; ++biased) scale_of_exponent[biased] = float(std::exp2((biased - 127) * exponent));
+    scale_of_exponent[0] = 0;  // zeros; subnormal errors are as good as none
+    scale_of_exponent[255] = std::numeric_limits<float>::infinity();
+
+    constexpr int terms = int(std::extent_v<decltype(coefficients)>);
+    double nodes[terms], differences[terms], product[terms] = {};
+    for (int i = 0; i < terms; ++i) {
+        nodes[i] = 0.5 * std::cos((i + 0.5) / terms * M_PI);
+        differences[i] = std::pow(1.5 + nodes[i], exponent);
+    }
+    for (int order = 1; order < terms; ++order)
+        for (int i = terms - 1; i >= order; --i)
+            differences[i] = (differences[i] - differences[i - 1]) / (nodes[i] - nodes[i - order]);
+    for (int i = terms - 1; i >= 0; --i) {  // product = product * (x - nodes[i]) + differences[i]
+        for (int term = terms - 1; term > 0; --term) product[term] = product[term - 1] - nodes[i] * product[term];
+        product[0] = differences[i] - nodes[i] * product[0];
+    }
+    for (int term = 0; term < terms; ++term) coefficients[term] = float(product[term]);
+}
 
 namespace baseline {
 #define CALIBENCH_LANES 4
@@ -43,19 +70,16 @@ namespace avx512 {
 #pragma GCC pop_options
 #endif
 
-static GroupLanes choose() {
-#if defined(CALIBENCH_X86_LANES)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return {"AVX-512", avx512::range_of_runs<float>, avx512::range_of_runs<BFloat16Bits>};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return {"AVX2", avx2::range_of_runs<float>, avx2::range_of_runs<BFloat16Bits>};
-#endif
-    return {"baseline", baseline::range_of_runs<float>, baseline::range_of_runs<BFloat16Bits>};
-}
-
 const GroupLanes& group_lanes() {
-    static const GroupLanes chosen = choose();
+    static const GroupLanes chosen = [] {
+#if defined(CALIBENCH_X86_LANES)
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512vl"))
+            return avx512::make_lanes("AVX-512");
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::make_lanes("AVX2");
+#endif
+        return baseline::make_lanes("baseline");
+    }();
     return chosen;
 }
 

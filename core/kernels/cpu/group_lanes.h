@@ -9,14 +9,53 @@ struct BFloat16Bits {
     uint16_t bits;
 };
 
-/// The inner loops of the observers, one set per instruction set, chosen when the program starts. All take `runs` rows of
-/// `size` consecutive values.
+/// |e|^exponent, tabulated: scale_of_exponent[biased exponent of e] * polynomial(mantissa - 1.5). A whole exponent is multiplied
+/// out instead, as LibTorch does. Relative error below 1e-6.
+struct PowerTable {
+    explicit PowerTable(double exponent);
+
+    int whole_exponent;  ///< 0: use the table
+    float scale_of_exponent[256];
+    float coefficients[8];  ///< from the constant up
+};
+
+/// The values that a quantized number can take, and how the arithmetic around it rounds.
+struct ErrorFormat {
+    enum class Rounding { Float32, BFloat16, Float16 };
+
+    Rounding rounding;    ///< of every intermediate result, as if the tensors were of this dtype
+    float low, high;      ///< of the quantized values
+    bool float_levels;    ///< fp8 or fp4; else integers
+    int mantissa_bits;    ///< of float levels
+    int least_exponent;   ///< of float levels, below which they are subnormal
+    bool has_zero_point;
+    bool is_weighted;     ///< errors are taken in float32 and multiplied by a weight each; else rounded like the rest
+};
+
+struct ErrorInputs {
+    const float* values;       ///< `size` values, zeros up to a multiple of 16
+    const float* weights;      ///< the same for is_weighted
+    int64_t size;
+    const float* scales;       ///< of the first candidate; those of the next ones follow at `stride`
+    const float* zero_points;
+    int64_t stride;
+    int64_t candidates;
+};
+using ErrorFunction = void (*)(const ErrorInputs& inputs, const ErrorFormat& format, const PowerTable& power, double* sums);
+
+/// The inner loops of the observers, one set per instruction set. A run is `size` consecutive values.
 struct GroupLanes {
     const char* name;  ///< "AVX-512", "AVX2", "baseline"
+
+    void (*widen_bf16)(const BFloat16Bits* x, int64_t size, float* out);
 
     /// Extends min[run], max[run] to the run's values; both become NaN when one of these is.
     void (*range_f32)(const float* x, int64_t runs, int64_t size, float* min, float* max);
     void (*range_bf16)(const BFloat16Bits* x, int64_t runs, int64_t size, float* min, float* max);
+
+    /// The loop for a format. It adds the sum of |dequantize(quantize(value)) - value|^exponent to sums[candidate], in the
+    /// reference's order of operations: divide, add zero point, clamp, round, subtract zero point, multiply.
+    ErrorFunction (*error_function)(const ErrorFormat& format, const PowerTable& power);
 };
 
 /// The best that this processor can run.
