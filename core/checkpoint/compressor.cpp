@@ -92,12 +92,24 @@ Tensors store_unpacked(const at::Tensor& levels, const at::Tensor& bias, ModuleQ
     return tensors;
 }
 
+/// A scale of another shape could broadcast all the same, and give wrong weights.
+void check_scale(const QParams& qparams, const QuantizationArgs& args, int64_t rows, int64_t columns) {
+    const std::vector<int64_t> shape = weight_scale_shape(args, rows, columns);
+    const auto fits = [&](const at::Tensor& t) {
+        return args.strategy.value_or(Strategy::Tensor) == Strategy::Tensor ? t.numel() == 1 : t.sizes() == at::IntArrayRef(shape);
+    };
+    if (!qparams.scale.defined() || !qparams.scale.is_floating_point() || !fits(qparams.scale))
+        throw InputError(concat("a weight of shape [", rows, ", ", columns, "] quantized as ", describe(args),
+                                " needs a weight_scale of floating point and shape ", at::IntArrayRef(shape)));
+    if (qparams.zero_point.defined() && !fits(qparams.zero_point))
+        throw InputError(concat("weight_zero_point must have the shape of weight_scale, ", qparams.scale.sizes()));
+    if (qparams.global_scale.defined() && qparams.global_scale.numel() != 1)
+        throw InputError("weight_global_scale must hold one number");
+}
+
 void check_weight(const at::Tensor& weight, const ModuleQParams& qparams, const QuantizationArgs& args) {
     if (weight.dim() != 2) throw InputError(concat("only 2-D weights can be compressed, not one of shape ", weight.sizes()));
-    const std::vector<int64_t> shape = weight_scale_shape(args, weight.size(0), weight.size(1));
-    if (!qparams.weight.scale.defined() || qparams.weight.scale.sizes() != at::IntArrayRef(shape))
-        throw InputError(concat("a weight of shape ", weight.sizes(), " quantized as ", describe(args), " needs a scale of shape ",
-                                at::IntArrayRef(shape)));
+    check_scale(qparams.weight, args, weight.size(0), weight.size(1));
     if (!qparams.weight.scale.to(at::kFloat).isfinite().all().item<bool>())
         throw RunError("weight_scale holds NaN or infinite values and cannot be stored; check the weights and the calibration data");
 }
@@ -121,9 +133,10 @@ at::Tensor decompress_packed_integers(const TensorLookup& stored, const Quantiza
     const std::vector<int64_t> shape = stored_shape(stored);
     QParams qparams{required(stored, "weight_scale"), {}, {}};
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
-    if (packs_zero_point(args))
+    if (packs_zero_point(args) && qparams.scale.dim() == 2)
         qparams.zero_point = unpack_from_int32(qparams.zero_point, args.num_bits, {shape[0], qparams.scale.size(-1)}, /*packed_dim=*/0);
     const at::Tensor levels = unpack_from_int32(required(stored, "weight_packed"), args.num_bits, shape);
+    check_scale(qparams, args, shape[0], shape[1]);
     return dequantize(levels, qparams, args, {}, stored("weight_g_idx"));
 }
 
@@ -139,6 +152,7 @@ at::Tensor decompress_fp4(const TensorLookup& stored, const QuantizationArgs& ar
         qparams.global_scale = required(stored, "weight_global_scale");
     }
     const at::Tensor levels = unpack_fp4_from_uint8(packed, packed.size(0), packed.size(1) * 2, at::kBFloat16);
+    check_scale(qparams, args, levels.size(0), levels.size(1));
     return dequantize(levels, qparams, args, at::kBFloat16);  // the reference's dtype, whatever the model's is
 }
 
@@ -146,7 +160,10 @@ at::Tensor decompress_unpacked(const TensorLookup& stored, const QuantizationArg
     QParams qparams{required(stored, "weight_scale"), {}, {}};
     if (format == CompressionFormat::Mxfp8Quantized) qparams.scale = from_e8m0(qparams.scale);
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
-    return dequantize(required(stored, "weight"), qparams, args);
+    const at::Tensor levels = required(stored, "weight");
+    if (levels.dim() != 2) throw InputError(concat("weight must be 2-D, not of shape ", levels.sizes()));
+    check_scale(qparams, args, levels.size(0), levels.size(1));
+    return dequantize(levels, qparams, args);
 }
 
 }  // namespace

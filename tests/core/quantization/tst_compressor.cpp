@@ -74,6 +74,19 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN((void)compress_quantized_linear(weight, {}, fitting, w4_group(), CompressionFormat::PackQuantized), InputError);
     }
 
+    /// [8] would broadcast against [8, 8] along the wrong side.
+    void a_scale_that_merely_broadcasts_is_refused() {
+        const QuantizationScheme scheme = quantization_scheme_from_json(
+            {{"targets", {"Linear"}}, {"weights", {{"strategy", "channel"}}}, {"format", "int-quantized"}});
+        std::vector<NamedTensor> stored{{"weight", at::ones({8, 8}, at::kChar)}, {"weight_scale", at::ones({8, 1})}};
+        const auto weight = [&] { return decompress_linear(lookup_in(stored), scheme, CompressionFormat::IntQuantized, at::kFloat); };
+        QVERIFY(at::equal(weight(), at::ones({8, 8})));
+        stored[1].tensor = at::ones({8});
+        QVERIFY_EXCEPTION_THROWN((void)weight(), InputError);
+        stored[1].tensor = at::ones({8, 1}, at::kInt);
+        QVERIFY_EXCEPTION_THROWN((void)weight(), InputError);
+    }
+
     void damaged_modules_are_refused_data() {
         QTest::addColumn<QString>("tensor");
         QTest::addColumn<QString>("damage");
