@@ -17,8 +17,9 @@ namespace calibench {
 /// What tuning found for one Linear.
 struct TunedWeight {
     at::Tensor quantized;  ///< int8 [out, in], compressed-tensors' signed integers
-    QParams qparams;       ///< scale in the checkpoint's dtype; asymmetric zero_point = zp - 2^(bits-1)
-    at::Tensor v, min_scale, max_scale;  ///< the best iterate's parameters
+    QParams qparams;       ///< scale in the checkpoint's dtype; asymmetric zero_point = zp - 2^(bits-1), int8
+    at::Tensor v;          ///< the best iterate's parameters: [out, in],
+    at::Tensor min_scale, max_scale;  ///< one per group, row by row
 };
 
 struct TuningResult {
@@ -33,11 +34,14 @@ struct BlockSamples {
     at::Tensor inputs;    ///< [samples, seq, hidden]: Xq, from the quantized previous blocks
     at::Tensor outputs;   ///< [samples, seq, hidden]: Y, of the float block on float inputs
     at::Tensor attention_mask;  ///< [samples, seq] or undefined
+    at::Tensor loss_mask;       ///< [samples, seq], 0 where a position says nothing (loss_mask.h); undefined: attention_mask
 };
 
-/// Tunes one decoder block by signed gradient descent on its output MSE and keeps the best iterate (method.md of the reference:
-/// auto_round SignRoundQuantizer.quantize_block). `schemes` names the Linears to tune. The block is left with its dequantized best weights.
-/// Throws RunError naming block and module when a loss is not finite, Cancelled through `control`.
+/// Tunes one decoder block by signed gradient descent on its output MSE and keeps the best iterate (auto_round
+/// SignRoundQuantizer.quantize_block). `schemes` names the Linears to tune and how: integers of 2 to 8 bits per tensor, channel or
+/// group. Needs options.iters > 0; rounding to nearest is the caller's. The block is left with what the checkpoint will hold:
+/// dequantized integers and scales. Throws InputError for a scheme it cannot tune, RunError naming the block (and the module where
+/// it is one) when a loss is not finite, Cancelled through `control`; the block then has its float weights back.
 [[nodiscard]] TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples,
                                       const std::map<std::string, QuantizationArgs>& schemes, const AutoRoundOptions& options,
                                       RunControl& control,

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/autoround/auto_round_options.h"
+#include "core/autoround/block_tuner.h"
+#include "core/autoround/sign_sgd.h"
+#include "core/autoround/weight_rounding.h"
+#include "core/kernels/cpu/qdq_weight.h"
+
+namespace calibench {
+
+/// Whether to use the fused kernels where they apply, or the tensor operations they are held to.
+enum class RoundingPath { Fused, Reference };
+
+/// One Linear's weight while its rounding and its range are learned: the fake-quantized weight that the block computes with, the
+/// parameters behind it, and the best ones seen.
+class TunableWeight {
+public:
+    /// Throws InputError naming `name` where the scheme is none that can be tuned.
+    TunableWeight(const std::string& name, const at::Tensor& weight, const QuantizationArgs& args, const AutoRoundOptions& options,
+                  RoundingPath path = RoundingPath::Fused);
+
+    /// A leaf that requires grad. Its values change with step(), the tensor does not.
+    [[nodiscard]] const at::Tensor& qdq() const { return state_.qdq; }
+    [[nodiscard]] const at::Tensor& v() const { return v_[current_]; }
+
+    /// The current parameters are the best so far.
+    void remember();
+    /// One step of signed gradient descent down d loss / d qdq; an undefined gradient (an expert that saw no token) leaves all as it is.
+    void step(const at::Tensor& grad_qdq);
+    /// The learning rates of the next iteration; also where there was no gradient.
+    void advance_rates();
+
+    /// What the best parameters amount to.
+    [[nodiscard]] TunedWeight best() const;
+
+private:
+    [[nodiscard]] WeightRoundingInputs rounding_inputs(const at::Tensor& v, const at::Tensor& min_scale,
+                                                       const at::Tensor& max_scale) const;
+    [[nodiscard]] WeightRounding reference_qdq(const WeightRoundingInputs& inputs) const;
+    void reference_step(at::Tensor& v_next, const at::Tensor& grad_qdq);
+
+    QuantizationArgs args_;
+    at::ScalarType checkpoint_dtype_;
+    bool tune_ranges_;
+    bool fused_;
+    LinearDecay rate_, minmax_rate_;
+    QdqWeight state_;
+    // The best v is not copied: the next step writes beside it.
+    std::array<at::Tensor, 2> v_;
+    int current_ = 0;
+    int best_ = 0;
+    at::Tensor best_min_scale_, best_max_scale_;
+};
+
+}  // namespace calibench

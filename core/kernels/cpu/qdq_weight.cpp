@@ -1,0 +1,288 @@
+#include "core/kernels/cpu/qdq_weight.h"
+
+#include <cmath>
+#include <cstring>
+
+#include <ATen/ATen.h>
+
+#include "core/kernels/cpu/lanes.h"
+#include "core/kernels/cpu/parallel.h"
+
+namespace calibench {
+
+namespace {
+
+using lanes::InstructionSet;
+using lanes::Lanes;
+
+/// QdqWeight and its step as the loops want them.
+struct Parameters {
+    const void* weight;
+    const void* grad;
+    void* qdq;
+    const float* v;
+    float* v_next;
+    const float* range_min;
+    const float* range_max;
+    float* min_scale;
+    float* max_scale;
+    int64_t group_size;
+    float levels;  ///< 2^(b-1) symmetric, 2^b - 1 asymmetric
+    bool symmetric;
+    at::ScalarType scale_dtype;
+    float scale_threshold;
+    QdqStep step;
+};
+
+/// A group's quantization: Wq = scale * clamp(round(W / scale + v), low, high). The clamp of the reference's q + zp to
+/// [0, levels] is the same, whole numbers being exact in float32.
+struct Grid {
+    float scale;
+    float low, high;  ///< the zero point already taken off
+    float min, max;   ///< the shrunken range
+    bool clipped;     ///< the scale was held at its threshold, so that it passes no gradient
+};
+
+/// Sums over a group that the gradients of its scale and zero point are made of; g is d loss / d Wq.
+struct GroupSums {
+    double by_value = 0;  ///< g * q
+    double by_ratio = 0;  ///< g * W / scale where q is inside its bounds
+    double outside = 0;   ///< g * scale where it is not
+};
+
+CALIBENCH_INLINE float narrow(float x, at::ScalarType dtype) {
+    if (dtype == at::kHalf) return static_cast<float>(c10::Half(x));
+    if (dtype == at::kBFloat16) return static_cast<float>(c10::BFloat16(x));
+    return x;
+}
+
+CALIBENCH_INLINE float sign(float x) { return static_cast<float>((x > 0) - (x < 0)); }
+
+CALIBENCH_INLINE Grid grid_of(const Parameters& p, int64_t group) {
+    Grid grid;
+    grid.min = p.range_min[group] * p.min_scale[group];
+    grid.max = p.range_max[group] * p.max_scale[group];
+    const float threshold = narrow(p.scale_threshold, p.scale_dtype);
+    if (p.symmetric) {
+        const float largest = grid.max < -grid.min ? -grid.min : -grid.max;
+        const float scale = narrow(largest / p.levels, p.scale_dtype);
+        grid.clipped = !(std::fabs(scale) >= threshold);
+        grid.scale = !grid.clipped ? scale : scale < 0 ? -threshold : threshold;
+        grid.low = -p.levels;
+        grid.high = p.levels - 1;
+    } else {
+        const float scale = narrow((grid.max - grid.min) / p.levels, p.scale_dtype);
+        grid.clipped = !(scale >= threshold);
+        grid.scale = grid.clipped ? threshold : scale;
+        const float zero_point = std::nearbyint(-grid.min / grid.scale);
+        grid.low = -zero_point;
+        grid.high = p.levels - zero_point;
+    }
+    return grid;
+}
+
+template <int N, typename T>
+CALIBENCH_INLINE void quantize_vector(const T* weight, const float* v, T* qdq, const Grid& grid) {
+    using L = Lanes<N>;
+    const auto scale = L::broadcast(grid.scale), low = L::broadcast(grid.low), high = L::broadcast(grid.high);
+    // Clamping to one step beyond the bounds first keeps the rounding trick inside its domain and changes no result.
+    const auto x = L::clamp(L::load(weight) / scale + L::load(v), low - 1.0f, high + 1.0f);
+    L::store(qdq, scale * L::clamp(L::round(x), low, high));
+}
+
+template <int N>
+struct VectorSums {
+    typename Lanes<N>::Float by_value = {}, by_ratio = {}, outside = {};
+};
+
+template <int N, typename T>
+CALIBENCH_INLINE void step_vector(const T* weight, const float* v, float* v_next, const T* grad, const Grid& grid, float rate,
+                                  VectorSums<N>& sums) {
+    using L = Lanes<N>;
+    const auto scale = L::broadcast(grid.scale), low = L::broadcast(grid.low), high = L::broadcast(grid.high);
+    const auto zero = L::broadcast(0.0f);
+    const auto ratio = L::load(weight) / scale;
+    const auto offset = L::load(v);
+    const auto rounded = L::round(L::clamp(ratio + offset, low - 1.0f, high + 1.0f));
+    const auto q = L::clamp(rounded, low, high);
+    const auto g = L::load(grad);
+    const auto by_q = g * scale;
+    const auto inside = rounded == q;  // the clamp cuts the gradient of what it moved
+    const auto by_v = inside ? by_q : zero;
+    sums.by_value += g * q;
+    sums.by_ratio += inside ? g * ratio : zero;
+    sums.outside += inside ? zero : by_q;
+    L::store(v_next, offset - rate * L::sign(by_v));
+}
+
+/// The rest of a group that fills no vector, padded with zeros: those quantize to zero and add nothing.
+template <int N, typename T>
+struct Rest {
+    T weight[N] = {}, other[N] = {};
+    float v[N] = {};
+    CALIBENCH_INLINE Rest(const T* from_weight, const float* from_v, int64_t count) {
+        std::memcpy(weight, from_weight, static_cast<size_t>(count) * sizeof(T));
+        std::memcpy(v, from_v, static_cast<size_t>(count) * sizeof(float));
+    }
+};
+
+template <int N, typename T>
+CALIBENCH_INLINE void quantize_group(const Parameters& p, int64_t group, const float* v) {
+    const Grid grid = grid_of(p, group);
+    const T* weight = static_cast<const T*>(p.weight) + group * p.group_size;
+    T* qdq = static_cast<T*>(p.qdq) + group * p.group_size;
+    int64_t i = 0;
+    for (; i + N <= p.group_size; i += N) quantize_vector<N>(weight + i, v + i, qdq + i, grid);
+    if (const int64_t count = p.group_size - i) {
+        Rest<N, T> rest(weight + i, v + i, count);
+        quantize_vector<N>(rest.weight, rest.v, rest.other, grid);
+        std::memcpy(qdq + i, rest.other, static_cast<size_t>(count) * sizeof(T));
+    }
+}
+
+template <int N, typename T>
+CALIBENCH_INLINE GroupSums step_group(const Parameters& p, int64_t group, const Grid& grid) {
+    constexpr int64_t kVectorsPerFlush = 256;  // float32 sums stay short, whatever the group's size
+    const int64_t begin = group * p.group_size;
+    const T* weight = static_cast<const T*>(p.weight) + begin;
+    const T* grad = static_cast<const T*>(p.grad) + begin;
+    const float* v = p.v + begin;
+    float* v_next = p.v_next + begin;
+    GroupSums total;
+    int64_t i = 0;
+    while (i < p.group_size) {
+        VectorSums<N> sums;
+        const int64_t stop = std::min(p.group_size, i + kVectorsPerFlush * N);
+        for (; i + N <= stop; i += N) {
+            step_vector<N>(weight + i, v + i, v_next + i, grad + i, grid, p.step.rate, sums);
+        }
+        if (i < stop) {
+            const int64_t count = stop - i;
+            Rest<N, T> rest(weight + i, v + i, count);
+            std::memcpy(rest.other, grad + i, static_cast<size_t>(count) * sizeof(T));
+            step_vector<N>(rest.weight, rest.v, rest.v, rest.other, grid, p.step.rate, sums);
+            std::memcpy(v_next + i, rest.v, static_cast<size_t>(count) * sizeof(float));
+            i = stop;
+        }
+        total.by_value += Lanes<N>::sum(sums.by_value);
+        total.by_ratio += Lanes<N>::sum(sums.by_ratio);
+        total.outside += Lanes<N>::sum(sums.outside);
+    }
+    return total;
+}
+
+/// Autograd's path from the group's sums to min_scale and max_scale, narrow roundings of the scale's gradient included.
+CALIBENCH_INLINE void step_scales(const Parameters& p, int64_t group, const Grid& grid, const GroupSums& sums) {
+    const auto narrowed = [&](double x) __attribute__((always_inline)) { return narrow(static_cast<float>(x), p.scale_dtype); };
+    float by_scale = narrowed(narrowed(sums.by_value) + narrowed(-sums.by_ratio));
+    float by_min, by_max;
+    if (p.symmetric) {
+        if (grid.clipped) by_scale = 0;
+        const float min_abs = -grid.min;
+        const float by_largest = by_scale / p.levels * (grid.max < min_abs ? 1.0f : -1.0f);
+        by_min = grid.max <= min_abs ? -by_largest : 0.0f;  // equal ends share it; only the sign counts
+        by_max = grid.max >= min_abs ? by_largest : 0.0f;
+    } else {
+        // zp = round(-min / scale) moves what the clamp holds at its bounds.
+        const float by_zero_point = static_cast<float>(-sums.outside);
+        by_scale = narrowed(by_scale + narrowed(by_zero_point * (grid.min / grid.scale) / grid.scale));
+        if (grid.clipped) by_scale = 0;
+        by_max = by_scale / p.levels;
+        by_min = -by_max - by_zero_point / grid.scale;
+    }
+    const auto stepped = [&](float parameter, float gradient) __attribute__((always_inline)) {
+        return std::min(1.0f, std::max(0.0f, parameter - p.step.minmax_rate * sign(gradient)));
+    };
+    p.min_scale[group] = stepped(p.min_scale[group], by_min * p.range_min[group]);
+    p.max_scale[group] = stepped(p.max_scale[group], by_max * p.range_max[group]);
+}
+
+template <int N, typename T>
+CALIBENCH_INLINE void forward_groups(const Parameters& p, int64_t begin, int64_t end) {
+    for (int64_t group = begin; group < end; ++group) quantize_group<N, T>(p, group, p.v + group * p.group_size);
+}
+
+template <int N, typename T>
+CALIBENCH_INLINE void step_groups(const Parameters& p, int64_t begin, int64_t end) {
+    for (int64_t group = begin; group < end; ++group) {
+        const Grid grid = grid_of(p, group);
+        const GroupSums sums = step_group<N, T>(p, group, grid);
+        if (p.step.minmax_rate != 0) step_scales(p, group, grid, sums);
+        quantize_group<N, T>(p, group, p.v_next + group * p.group_size);  // while the group is still in the cache
+    }
+}
+
+using Loop = void (*)(const Parameters&, int64_t begin, int64_t end);
+
+struct Loops {
+    Loop forward, step;
+};
+
+template <typename T>
+CALIBENCH_TARGET_AVX512 void forward_avx512(const Parameters& p, int64_t begin, int64_t end) { forward_groups<16, T>(p, begin, end); }
+template <typename T>
+CALIBENCH_TARGET_AVX512 void step_avx512(const Parameters& p, int64_t begin, int64_t end) { step_groups<16, T>(p, begin, end); }
+template <typename T>
+CALIBENCH_TARGET_AVX2 void forward_avx2(const Parameters& p, int64_t begin, int64_t end) { forward_groups<8, T>(p, begin, end); }
+template <typename T>
+CALIBENCH_TARGET_AVX2 void step_avx2(const Parameters& p, int64_t begin, int64_t end) { step_groups<8, T>(p, begin, end); }
+template <typename T>
+void forward_baseline(const Parameters& p, int64_t begin, int64_t end) { forward_groups<4, T>(p, begin, end); }
+template <typename T>
+void step_baseline(const Parameters& p, int64_t begin, int64_t end) { step_groups<4, T>(p, begin, end); }
+
+template <typename T>
+Loops loops() {
+    switch (lanes::instruction_set()) {
+        case InstructionSet::Avx512: return {forward_avx512<T>, step_avx512<T>};
+        case InstructionSet::Avx2: return {forward_avx2<T>, step_avx2<T>};
+        case InstructionSet::Baseline: break;
+    }
+    return {forward_baseline<T>, step_baseline<T>};
+}
+
+Loops loops_for(at::ScalarType dtype) { return dtype == at::kBFloat16 ? loops<uint16_t>() : loops<float>(); }
+
+Parameters parameters_of(QdqWeight& weight, const at::Tensor& v) {
+    Parameters p{};
+    p.weight = weight.weight.const_data_ptr();
+    p.qdq = weight.qdq.mutable_data_ptr();
+    p.v = v.const_data_ptr<float>();
+    p.range_min = weight.range_min.const_data_ptr<float>();
+    p.range_max = weight.range_max.const_data_ptr<float>();
+    p.min_scale = weight.min_scale.mutable_data_ptr<float>();
+    p.max_scale = weight.max_scale.mutable_data_ptr<float>();
+    p.group_size = weight.group_size;
+    p.levels = weight.symmetric ? std::ldexp(1.0f, weight.bits - 1) : std::ldexp(1.0f, weight.bits) - 1;
+    p.symmetric = weight.symmetric;
+    p.scale_dtype = weight.scale_dtype;
+    p.scale_threshold = weight.scale_threshold;
+    return p;
+}
+
+void run(Loop loop, const Parameters& p, int64_t groups) {
+    constexpr int64_t kElementsPerTask = 32768;  // below this a thread is not worth waking
+    const int64_t grain = std::max<int64_t>(1, kElementsPerTask / p.group_size);
+    parallel_for(groups, grain, [&](int64_t begin, int64_t end) { loop(p, begin, end); });
+}
+
+}  // namespace
+
+bool qdq_kernel_takes(const at::Tensor& weight, at::ScalarType scale_dtype) {
+    const at::ScalarType dtype = weight.scalar_type();
+    return weight.device().is_cpu() && (dtype == at::kFloat || (dtype == at::kBFloat16 && scale_dtype != dtype));
+}
+
+void qdq_forward(QdqWeight& weight, const at::Tensor& v) {
+    run(loops_for(weight.weight.scalar_type()).forward, parameters_of(weight, v), weight.range_min.numel());
+}
+
+void qdq_step(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const at::Tensor& grad_qdq, QdqStep step) {
+    Parameters p = parameters_of(weight, v);
+    p.v_next = v_next.mutable_data_ptr<float>();
+    p.grad = grad_qdq.const_data_ptr();
+    p.step = step;
+    run(loops_for(weight.weight.scalar_type()).step, p, weight.range_min.numel());
+}
+
+}  // namespace calibench
