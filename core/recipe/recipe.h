@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -10,6 +11,13 @@
 #include "core/quantization/quantization_scheme.h"
 
 namespace calibench {
+
+/// A place in the recipe's text, counted from 1; line 0 is the whole text.
+struct SourcePosition {
+    int line = 0;
+    int column = 0;  ///< in bytes, as yaml-cpp counts
+    bool operator==(const SourcePosition&) const = default;
+};
 
 /// Something the recipe's author should know, at its place in the text.
 struct Diagnostic {
@@ -29,10 +37,19 @@ struct AutoRoundSettings {
     bool enable_torch_compile = true;  ///< read and written for llm-compressor; means nothing here
     bool disable_opt_rtn = false;
     std::optional<std::string> device_ids;
+
+    // From the recipe's `calibench:` section, which llm-compressor leaves alone: its modifier forbids extra fields.
+    std::optional<double> minmax_lr;  ///< unset: lr
+    bool enable_minmax_tuning = true;
+    bool enable_quanted_input = true;
+
+    bool operator==(const AutoRoundSettings&) const = default;
 };
 
 /// QuantizationModifier has nothing of its own beyond QuantizationMixin.
-struct RoundToNearestSettings {};
+struct RoundToNearestSettings {
+    bool operator==(const RoundToNearestSettings&) const = default;
+};
 
 struct Modifier {
     std::string class_name;  ///< "AutoRoundModifier" | "QuantizationModifier"
@@ -41,17 +58,34 @@ struct Modifier {
     std::variant<RoundToNearestSettings, AutoRoundSettings> settings;
 
     // QuantizationMixin (llmcompressor/modifiers/quantization/quantization/mixin.py)
-    std::vector<std::pair<std::string, QuantizationScheme>> config_groups;  ///< resolved from `scheme` too; first match wins
+    std::vector<std::pair<std::string, QuantizationScheme>> config_groups;  ///< in file order, resolved from `scheme` too
     std::vector<std::string> targets = {"Linear"};
     std::vector<std::string> ignore;
     std::optional<std::string> scheme;  ///< the preset's name as written, when one was
     std::optional<QuantizationArgs> kv_cache_scheme;
+    std::optional<std::string> weight_observer, input_observer, output_observer;  ///< already applied to config_groups
     bool bypass_divisibility_checks = false;
+
+    // Modifier (llmcompressor/modifiers/modifier.py): read and written, without a meaning for one-shot calibration.
+    std::optional<int64_t> index;
+    std::optional<double> start, end, update;
+
+    /// Where things stand in the text: "config_groups/attn", "config_groups/attn/targets/0", "ignore/2". Empty for a recipe
+    /// that was never text.
+    std::map<std::string, SourcePosition> positions;
+    /// The position of `path`, or the modifier's own line.
+    [[nodiscard]] SourcePosition position(const std::string& path) const;
+
+    /// Says the same; where it says it (line, positions) does not count.
+    bool operator==(const Modifier& other) const;
 };
 
 struct Recipe {
     std::string stage;  ///< the last stage's name, as in the reference
     std::vector<Modifier> modifiers;  ///< of all stages, in order
+    nlohmann::json args = nlohmann::json::object();       ///< the top-level `args`, kept as written
+    nlohmann::json calibench = nlohmann::json::object();  ///< the top-level `calibench`: AutoRoundSettings repeats what it knows
+    bool operator==(const Recipe&) const = default;
 };
 
 struct ParsedRecipe {
@@ -59,15 +93,19 @@ struct ParsedRecipe {
     std::vector<Diagnostic> diagnostics;
 };
 
-/// Reads llm-compressor recipe YAML (or JSON, or Markdown front matter; see peers' grammar in recipe.cpp). Never throws on bad
-/// text: everything that is wrong is in `diagnostics`, all of it at once.
+/// Reads llm-compressor recipe YAML, JSON or Markdown front matter (grammar: recipe_parser.cpp). Never throws on bad text:
+/// everything that is wrong is in `diagnostics`, all of it at once, in text order.
 [[nodiscard]] ParsedRecipe parse_recipe(const std::string& text);
+/// The text of a recipe file. Throws InputError when it cannot be read or is too large to be a recipe.
+[[nodiscard]] std::string read_recipe_file(const std::filesystem::path& file);
 /// Throws InputError "FILE:LINE: ..." for the first error.
 [[nodiscard]] Recipe load_recipe(const std::filesystem::path& file);
 /// In the form llm-compressor accepts: `<stage>_stage: <group>_modifiers: Class: args`, unset fields dropped.
+/// parse_recipe gives the same recipe back.
 [[nodiscard]] std::string to_yaml(const Recipe& recipe);
 
 /// Does a recipe target (exact name, class name, or "re:" + pattern matched from the start) match this module?
+/// Throws InputError for a pattern that is no regular expression. For many modules, keep a Target (core/quantization/target.h).
 [[nodiscard]] bool matches_target(const std::string& target, const std::string& module_name, const std::string& class_name);
 
 /// What the recipe means for one module.
@@ -78,14 +116,26 @@ struct ResolvedModule {
     size_t modifier = 0;  ///< index into Recipe::modifiers
 };
 
+/// What one target of one config group found.
+struct TargetMatch {
+    size_t modifier = 0;
+    std::string config_group;
+    std::string target;
+    size_t matched = 0;  ///< Linear and Embedding modules, before `ignore`
+};
+
 struct ResolvedRecipe {
     std::vector<ResolvedModule> modules;  ///< quantized ones, in model order
     std::vector<std::string> ignored;     ///< Linear modules left as they are, in model order
+    std::vector<TargetMatch> targets;     ///< in recipe order
     std::vector<Diagnostic> diagnostics;  ///< unmatched targets, group sizes that do not divide, with sizes that fit
     [[nodiscard]] const ResolvedModule* find(const std::string& name) const;
+    [[nodiscard]] bool has_errors() const;
 };
 
-/// Applies the recipe to a model's modules before any work starts. Never throws; problems are diagnostics.
+/// Applies the recipe to a model's modules before any work starts. Never throws; problems are diagnostics. As in
+/// compressed-tensors, a module's exact name goes before a pattern and a pattern before a class name (alphabetically within
+/// a kind), whatever the order of the groups; of several modifiers the last one decides.
 [[nodiscard]] ResolvedRecipe resolve_recipe(const Recipe& recipe, const ModelSummary& model);
 
 [[nodiscard]] std::string to_string(const Diagnostic& diagnostic);  ///< "line 4: error: ..."

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/recipe/recipe.h"
+
+namespace calibench {
+
+/// Collects what is wrong with a recipe, so that all of it can be told at once.
+class Diagnostics {
+public:
+    void error(SourcePosition where, std::string message) { add(Diagnostic::Severity::Error, where, std::move(message)); }
+    void warning(SourcePosition where, std::string message) { add(Diagnostic::Severity::Warning, where, std::move(message)); }
+    void note(SourcePosition where, std::string message) { add(Diagnostic::Severity::Note, where, std::move(message)); }
+    void add(Diagnostic::Severity severity, SourcePosition where, std::string message);
+
+    [[nodiscard]] bool has_errors() const { return num_errors_ > 0; }
+    /// Everything in text order; beyond a hundred, only how many more there are.
+    [[nodiscard]] std::vector<Diagnostic> take();
+
+private:
+    std::vector<Diagnostic> found_;
+    size_t num_errors_ = 0;
+};
+
+}  // namespace calibench

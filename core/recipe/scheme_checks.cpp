@@ -1,0 +1,94 @@
+#include "core/recipe/scheme_checks.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/observers/registry.h"
+
+namespace calibench {
+
+namespace {
+
+bool is_grouped(const QuantizationArgs& args) { return args.strategy == Strategy::Group || args.strategy == Strategy::TensorGroup; }
+
+/// Why AutoRound's tuner cannot learn this weight's rounding; empty when it can (tune_block: W2..W8, per tensor, channel or group).
+std::string tuning_obstacle(const QuantizationArgs& weights) {
+    if (weights.type != QuantizationType::Int) return concat("float weights (", describe(weights), ")");
+    if (weights.num_bits < 2 || weights.num_bits > 8) return concat(weights.num_bits, "-bit weights");
+    const bool tunable = weights.strategy == Strategy::Tensor || weights.strategy == Strategy::Channel || weights.strategy == Strategy::Group;
+    return tunable ? "" : concat("weights of strategy ", to_string(*weights.strategy));
+}
+
+/// Unknown names and observer_kwargs that make no sense are found by making the observer.
+void check_observer(const std::string& base_name, const std::optional<QuantizationArgs>& args, SourcePosition where,
+                    Diagnostics& diagnostics) {
+    if (!args || !args->observer || args->dynamic == Dynamic::Yes) return;
+    const std::string name = base_name == "weight" ? weight_observer_name(*args->observer) : *args->observer;
+    try {
+        (void)make_observer(name, base_name, *args, {}, args->observer_kwargs);
+    } catch (const InputError& error) {
+        diagnostics.error(where, error.what());
+    }
+}
+
+std::string either(std::vector<std::string> choices) {
+    const std::string last = choices.back();
+    choices.pop_back();
+    return choices.empty() ? last : concat(list_names(choices, choices.size()), " or ", last);
+}
+
+/// "Use 64, 32 or channel."
+std::string sizes_that_fit(const QuantizationArgs& args, const std::vector<const ModuleInfo*>& modules) {
+    if (args.type == QuantizationType::Float || args.strategy == Strategy::TensorGroup)
+        return "The format fixes the group size: add these modules to ignore.";
+    std::vector<std::string> sizes;
+    for (const int64_t size : {256, 128, 64, 32})
+        if (std::all_of(modules.begin(), modules.end(), [size](const ModuleInfo* module) { return module->shape.back() % size == 0; }))
+            sizes.push_back(std::to_string(size));
+    sizes.push_back("channel");
+    return concat("Use ", either(sizes), ".");
+}
+
+}  // namespace
+
+void check_config_group(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme, Diagnostics& diagnostics) {
+    const SourcePosition where = modifier.position("config_groups/" + name);
+    const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
+    if (settings && settings->iters > 0 && scheme.weights)
+        if (const std::string obstacle = tuning_obstacle(*scheme.weights); !obstacle.empty())
+            diagnostics.error(where, concat("AutoRoundModifier tunes integer weights of 2 to 8 bits per tensor, channel or group, but config group '",
+                                            name, "' has ", obstacle, "; use QuantizationModifier for it, or iters: 0"));
+    check_observer("weight", scheme.weights, where, diagnostics);
+    check_observer("input", scheme.input_activations, where, diagnostics);
+    check_observer("output", scheme.output_activations, where, diagnostics);
+}
+
+void check_group_size(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme,
+                      const std::vector<const ModuleInfo*>& modules, Diagnostics& diagnostics) {
+    for (const auto* args : {&scheme.weights, &scheme.input_activations}) {
+        if (!*args || !is_grouped(**args)) continue;
+        const int64_t group_size = *(*args)->group_size;
+        std::vector<std::string> unfit;
+        std::set<int64_t> columns;
+        for (const ModuleInfo* module : modules) {
+            if (module->shape.empty() || module->shape.back() % group_size == 0) continue;
+            unfit.push_back(module->name);
+            columns.insert(module->shape.back());
+        }
+        if (unfit.empty()) continue;
+        std::vector<std::string> widths;
+        for (const int64_t width : columns) widths.push_back(std::to_string(width));
+        const char* of_inputs = args == &scheme.input_activations ? " of input_activations" : "";
+        diagnostics.error(modifier.position("config_groups/" + name),
+                          concat("group_size ", group_size, of_inputs, " does not divide ", list_names(widths), " columns of ",
+                                 unfit.size(), unfit.size() == 1 ? " module (" : " modules (", list_names(unfit, 3), "). ",
+                                 sizes_that_fit(**args, modules),
+                                 modifier.bypass_divisibility_checks
+                                     ? " bypass_divisibility_checks cannot help: compressed-tensors stores whole groups only." : ""));
+        return;  // a second message about the same modules would say the same
+    }
+}
+
+}  // namespace calibench
