@@ -32,6 +32,7 @@ void RunController::start(RunConfig config, const ModelSummary& model) {
     const quint64 run = ++m_run;
     m_config = std::move(config);
     m_record.begin(model);
+    m_summary.reset();
     m_control = std::make_shared<RunControl>();
     m_feed = std::make_shared<RunFeed>([this, run] {
         const auto arm = [this, run] {
@@ -50,6 +51,7 @@ void RunController::start(RunConfig config, const ModelSummary& model) {
 void RunController::clear(const ModelSummary& model) {
     if (active()) return;
     m_record.begin(model);
+    m_summary.reset();
     setState(State::Idle);
 }
 
@@ -97,6 +99,7 @@ void RunController::conclude(quint64 run, const Ending& ending) {
     deliver();
     m_thread.join();
     if (const auto* summary = std::get_if<RunSummary>(&ending)) {
+        m_summary = *summary;
         setState(State::Done);
         Q_EMIT runFinished(*summary);
     } else if (const auto* failure = std::get_if<Failure>(&ending)) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <variant>
 
@@ -34,6 +35,7 @@ public:
     [[nodiscard]] bool active() const;  ///< a job is on its thread
     [[nodiscard]] const RunRecord& record() const { return m_record; }
     [[nodiscard]] const RunConfig& config() const { return m_config; }  ///< of the current or last run
+    [[nodiscard]] const std::optional<RunSummary>& summary() const { return m_summary; }  ///< set while Done
 
     /// Ignored while a run is active.
     void start(RunConfig config, const ModelSummary& model);
@@ -68,6 +70,7 @@ private:
     const Job m_job;
     RunConfig m_config;
     RunRecord m_record;
+    std::optional<RunSummary> m_summary;
     State m_state = State::Idle;
     quint64 m_run = 0;  ///< number of the current run: notices that carry an older one are dropped
     std::shared_ptr<RunFeed> m_feed;

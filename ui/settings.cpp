@@ -85,6 +85,10 @@ QString Settings::exportFolder() const {
 
 void Settings::setExportFolder(const QString& folder) { m_store->setValue(QStringLiteral("export/folder"), folder); }
 
+int Settings::plotTab() const { return m_store->value(QStringLiteral("window/tab"), 0).toInt(); }
+
+void Settings::setPlotTab(int tab) { m_store->setValue(QStringLiteral("window/tab"), tab); }
+
 void Settings::saveWindow(const QByteArray& geometry, const QByteArray& state) {
     m_store->setValue(QStringLiteral("window/version"), LayoutVersion);
     m_store->setValue(QStringLiteral("window/geometry"), geometry);

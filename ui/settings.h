@@ -50,6 +50,8 @@ public:
     /// Empty when the layout was saved by another version of the window.
     [[nodiscard]] QByteArray windowGeometry() const { return layoutValue(QStringLiteral("window/geometry")); }
     [[nodiscard]] QByteArray windowState() const { return layoutValue(QStringLiteral("window/state")); }
+    [[nodiscard]] int plotTab() const;
+    void setPlotTab(int tab);
     void saveWindow(const QByteArray& geometry, const QByteArray& state);
 
 Q_SIGNALS:

@@ -85,7 +85,7 @@ void ModelTreeModel::applySnapshot(const RunSnapshot& snapshot) {
     for (const auto& event : snapshot.blocksStarted) blockChanged(event.block);
     for (const auto& event : snapshot.blocksFinished) blockChanged(event.block);
     for (const auto& event : snapshot.losses) blockChanged(event.block);
-    announce(std::move(changed), RangeColumn, StateColumn);
+    announce(std::move(changed), QualityColumn, RangeColumn);
 }
 
 void ModelTreeModel::refreshAll() {
@@ -94,7 +94,7 @@ void ModelTreeModel::refreshAll() {
         all.push_back({top, -1});
         for (int row = 0; row < rowCount(index(top, 0)); ++row) all.push_back({top, row});
     }
-    announce(std::move(all), SchemeColumn, StateColumn);
+    announce(std::move(all), SchemeColumn, RangeColumn);
 }
 
 void ModelTreeModel::announce(std::vector<Place> places, Column first, Column last) {
@@ -170,11 +170,11 @@ QVariant ModelTreeModel::headerData(int section, Qt::Orientation orientation, in
         return QVariant::fromValue(Qt::Alignment(Qt::AlignRight | Qt::AlignVCenter));
     static const struct { const char *title, *help; } columns[NUM_COLUMNS] = {
         {QT_TR_NOOP("Module"), QT_TR_NOOP("Decoder blocks and the modules that hold weights")},
-        {QT_TR_NOOP("Shape"), QT_TR_NOOP("Shape of the weight: outputs × inputs")},
         {QT_TR_NOOP("Scheme"), QT_TR_NOOP("What the recipe does with the module")},
-        {QT_TR_NOOP("Range"), QT_TR_NOOP("Smallest and largest weight; inputs on hover")},
         {QT_TR_NOOP("Quality"), QT_TR_NOOP("Blocks: lowest loss so far (mean squared error). Modules: signal to quantization noise of the weight, in dB")},
         {QT_TR_NOOP("State"), QT_TR_NOOP("How far the run has come with it")},
+        {QT_TR_NOOP("Range"), QT_TR_NOOP("Smallest and largest weight; inputs on hover")},
+        {QT_TR_NOOP("Shape"), QT_TR_NOOP("Shape of the weight: outputs × inputs")},
     };
     if (role == Qt::DisplayRole) return tr(columns[section].title);
     if (role == Qt::ToolTipRole) return tr(columns[section].help);

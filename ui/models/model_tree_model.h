@@ -19,7 +19,7 @@ class ModelTreeModel : public QAbstractItemModel {
     Q_OBJECT
 
 public:
-    enum Column { ModuleColumn, ShapeColumn, SchemeColumn, RangeColumn, QualityColumn, StateColumn, NUM_COLUMNS };
+    enum Column { ModuleColumn, SchemeColumn, QualityColumn, StateColumn, RangeColumn, ShapeColumn, NUM_COLUMNS };
     enum Role {
         SortRole = Qt::UserRole,  ///< the raw number behind the text
         ModuleRole,               ///< full module name, empty for a block

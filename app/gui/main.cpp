@@ -1,0 +1,95 @@
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QFileInfo>
+#include <QTextStream>
+#include <QTimer>
+
+#include <chrono>
+
+#include "app/gui/core_services.h"
+#include "app/gui/resource_folder.h"
+#include "ui/main_window.h"
+#include "ui/theme.h"
+
+using namespace calibench;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What was asked for on the command line.
+struct Options {
+    QString model, dataset, recipe, settings, screenshot;
+    bool run = false;
+    bool demo = false;
+};
+
+Options parseOptions(const QCoreApplication& app) {
+    QCommandLineParser parser;
+    parser.setApplicationDescription(QCoreApplication::translate("main", "Workbench for calibrating and quantizing large language models."));
+    parser.addHelpOption();
+    parser.addVersionOption();
+    const auto tr = [](const char* text) { return QCoreApplication::translate("main", text); };
+    parser.addPositionalArgument(QStringLiteral("MODEL_DIR"), tr("Model to open."), QStringLiteral("[MODEL_DIR]"));
+    const QCommandLineOption dataset(QStringLiteral("dataset"), tr("Text or JSONL file to calibrate with."), QStringLiteral("FILE"));
+    const QCommandLineOption recipe(QStringLiteral("recipe"), tr("Recipe (YAML) to open."), QStringLiteral("FILE"));
+    const QCommandLineOption run(QStringLiteral("run"), tr("Start the run as soon as all is read."));
+    const QCommandLineOption demo(QStringLiteral("demo"), tr("Open the bundled demo: model, text and recipe."));
+    const QCommandLineOption settings(QStringLiteral("settings"), tr("Keep settings in FILE instead of the user's own."), QStringLiteral("FILE"));
+    const QCommandLineOption screenshot(QStringLiteral("screenshot"), tr("Save a picture of the window when it has nothing left to do, and quit."), QStringLiteral("FILE"));
+    parser.addOptions({dataset, recipe, run, demo, settings, screenshot});
+    parser.process(app);
+    return {.model = parser.positionalArguments().value(0), .dataset = parser.value(dataset), .recipe = parser.value(recipe),
+            .settings = parser.value(settings), .screenshot = parser.value(screenshot), .run = parser.isSet(run), .demo = parser.isSet(demo)};
+}
+
+/// Presses Run once model, text and recipe are read.
+void runWhenReady(MainWindow& window) {
+    QObject::connect(&window.session(), &Session::recipeChecked, &window, [&window] {
+        if (window.controller().state() == RunController::State::Idle) window.startRun();
+    });
+}
+
+/// Grabs the window once it is idle or its run has ended.
+void takeScreenshot(MainWindow& window, const QString& file, bool afterRun) {
+    const auto grab = [&window, file] {
+        const bool saved = window.grab().save(file);
+        if (!saved) QTextStream(stderr) << QCoreApplication::translate("main", "%1 cannot be written").arg(file) << Qt::endl;
+        QCoreApplication::exit(saved ? 0 : 1);
+    };
+    const auto settled = [&window, afterRun] {
+        if (window.session().modelState() == Session::ModelState::Loading || window.session().checkingRecipe()) return false;
+        return !window.controller().active() && (!afterRun || window.controller().state() != RunController::State::Idle || !window.session().obstacle().isEmpty());
+    };
+    auto* poll = new QTimer(&window);
+    QObject::connect(poll, &QTimer::timeout, &window, [poll, grab, settled, calm = 0]() mutable {
+        calm = settled() ? calm + 1 : 0;  // the plots draw one turn later
+        if (calm < 5) return;
+        poll->stop();
+        grab();
+    });
+    poll->start(100ms);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    QApplication app(argc, argv);
+    QApplication::setApplicationName(QStringLiteral("calibench"));
+    QApplication::setApplicationDisplayName(QStringLiteral("Calibench"));
+    QApplication::setApplicationVersion(QStringLiteral(CALIBENCH_VERSION));
+    QApplication::setDesktopFileName(QStringLiteral("calibench"));
+    const Options options = parseOptions(app);
+
+    Settings settings(options.settings);
+    installStyle();
+    applyTheme(settings.theme());
+    MainWindow window(coreServices(), settings, resourceFolder());
+    if (options.run) runWhenReady(window);
+    if (options.demo) window.openDemo();
+    if (!options.model.isEmpty()) window.openModel(options.model);
+    if (!options.dataset.isEmpty()) window.openData(options.dataset);
+    if (!options.recipe.isEmpty()) window.openRecipe(options.recipe);
+    if (!options.screenshot.isEmpty()) takeScreenshot(window, options.screenshot, options.run);
+    window.show();
+    return QApplication::exec();
+}

@@ -1,0 +1,74 @@
+#include "ui/actions.h"
+
+#include <QActionGroup>
+
+#include "ui/run_controller.h"
+#include "ui/session.h"
+#include "ui/theme.h"
+
+namespace calibench {
+
+using State = RunController::State;
+
+Actions::Actions(const Session& session, const RunController& controller, QObject* parent)
+    : QObject(parent), m_session(session), m_controller(controller) {
+    openModel = make(QStringLiteral("model"), tr("Open &model…"), QKeySequence::Open, tr("Open a Hugging Face model directory"));
+    openData = make(QStringLiteral("data"), tr("Open &text…"), tr("Ctrl+T"), tr("Choose the text or JSONL file to calibrate with"));
+    openRecipe = make(QStringLiteral("recipe"), tr("Open &recipe…"), tr("Ctrl+R"), tr("Open an llm-compressor recipe (YAML)"));
+    openDemo = make({}, tr("Open the &demo"), {}, tr("A small Llama trained on Shakespeare, with text and recipe"));
+    saveRecipe = make(QStringLiteral("save"), tr("&Save recipe"), QKeySequence::Save, tr("Save the recipe"));
+    saveRecipeAs = make({}, tr("Save recipe &as…"), QKeySequence::SaveAs, tr("Save the recipe under another name"));
+    quit = make({}, tr("&Quit"), QKeySequence::Quit, tr("Close the window"));
+    run = make(QStringLiteral("run"), tr("&Run"), Qt::Key_F5, tr("Calibrate and quantize the model as the recipe says"));
+    pause = make(QStringLiteral("pause"), tr("&Pause"), tr("Ctrl+P"), tr("Hold the run where it is; Resume goes on from there"));
+    stop = make(QStringLiteral("stop"), tr("S&top"), Qt::Key_Escape, tr("End the run; what was measured stays on screen"));
+    exportCheckpoint = make(QStringLiteral("export"), tr("&Export…"), tr("Ctrl+E"), tr("Copy the quantized checkpoint to a folder of your own"));
+    openRunFolder = make({}, tr("Open run &folder"), {}, tr("Show the folder with this run's journal and results"));
+    restoreLayout = make({}, tr("Restore default &layout"), {}, tr("Put all panels back where they were at first"));
+    about = make(QStringLiteral("info"), tr("&About Calibench"), {}, tr("Version, licence and libraries"));
+
+    auto* group = new QActionGroup(this);
+    const QString names[] = {tr("&System"), tr("&Light"), tr("&Dark")};
+    for (size_t i = 0; i < themes.size(); ++i) {
+        themes[i] = make({}, names[i], {}, tr("Colours of the window"));
+        themes[i]->setCheckable(true);
+        group->addAction(themes[i]);
+    }
+    connect(&m_session, &Session::readinessChanged, this, &Actions::update);
+    connect(&m_controller, &RunController::stateChanged, this, &Actions::update);
+    update();
+}
+
+QAction* Actions::make(const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help) {
+    auto* action = new QAction(text, this);
+    if (!icon.isEmpty()) action->setIcon(symbolicIcon(icon));
+    action->setShortcut(shortcut);
+    m_help.insert(action, shortcut.isEmpty() ? help : tr("%1 (%2)").arg(help, shortcut.toString(QKeySequence::NativeText)));
+    action->setToolTip(m_help.value(action));
+    return action;
+}
+
+void Actions::allow(QAction* action, const QString& obstacle) {
+    action->setEnabled(obstacle.isEmpty());
+    action->setToolTip(obstacle.isEmpty() ? m_help.value(action) : m_help.value(action) + QLatin1Char('\n') + obstacle);
+}
+
+void Actions::update() {
+    const State state = m_controller.state();
+    const bool active = m_controller.active();
+    const QString noRun = tr("No run is at work.");
+    const QString busy = tr("A run is at work.");
+    allow(run, active ? busy : m_session.obstacle());
+    allow(pause, state == State::Running || state == State::Paused ? QString() : noRun);
+    pause->setText(state == State::Paused ? tr("Res&ume") : tr("&Pause"));
+    pause->setIcon(symbolicIcon(state == State::Paused ? QStringLiteral("run") : QStringLiteral("pause")));
+    allow(stop, state == State::Stopping ? tr("The run is being stopped.") : active ? QString() : noRun);
+    allow(exportCheckpoint, state == State::Done && m_controller.summary() && !m_controller.summary()->output_dir.empty()
+                                ? QString()
+                                : tr("There is something to export when a run has finished."));
+    allow(openRunFolder, m_controller.config().run_dir.empty() ? tr("Nothing has run yet.") : QString());
+    // What a run reads must not change under it; what is on screen belongs to it.
+    for (QAction* action : {openModel, openDemo}) allow(action, active ? busy : QString());
+}
+
+}  // namespace calibench

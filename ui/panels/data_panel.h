@@ -1,0 +1,38 @@
+#pragma once
+
+#include <QWidget>
+
+class QLabel;
+class QLineEdit;
+class QSpinBox;
+
+namespace calibench {
+
+class Session;
+
+/// Which text calibrates the model, and how much of it.
+class DataPanel : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit DataPanel(Session& session, QWidget* parent = nullptr);
+
+Q_SIGNALS:
+    void browseRequested();
+
+private:
+    QSpinBox* addNumber(class QFormLayout* form, const QString& label, const QString& help, int low, int high);
+    void publish();
+    void showData();
+
+    Session& m_session;
+    QLineEdit* m_file;
+    QLabel* m_note;
+    QSpinBox* m_numSamples;
+    QSpinBox* m_seqLen;
+    QSpinBox* m_seed;
+    QSpinBox* m_iters;
+    QSpinBox* m_batchSize;
+};
+
+}  // namespace calibench

@@ -1,0 +1,52 @@
+#include "ui/run_log.h"
+
+#include <cmath>
+
+#include "ui/format.h"
+#include "ui/models/log_model.h"
+#include "ui/run_controller.h"
+
+namespace calibench {
+
+using Severity = LogModel::Severity;
+
+QString lossChange(double initial, double best) {
+    if (!(initial > 0) || !std::isfinite(best)) return {};
+    return QStringLiteral("%1 %").arg(100 * (best / initial - 1), 0, 'f', 1);
+}
+
+RunLog::RunLog(RunController& controller, LogModel& log, QObject* parent) : QObject(parent), m_log(log) {
+    connect(&controller, &RunController::runStarted, this, [this] {
+        m_log.clear();
+        m_log.add(Severity::Info, tr("Run started"));
+    });
+    connect(&controller, &RunController::snapshotArrived, this, &RunLog::apply);
+    connect(&controller, &RunController::runFinished, this, [this](const RunSummary& summary) {
+        m_log.add(Severity::Info, tr("Finished in %1").arg(formatDuration(summary.seconds)));
+    });
+    connect(&controller, &RunController::runStopped, this, [this] { m_log.add(Severity::Info, tr("Stopped")); });
+    connect(&controller, &RunController::runFailed, this, [this](const QString& message) { m_log.add(Severity::Error, message); });
+}
+
+void RunLog::apply(const RunSnapshot& snapshot) {
+    if (const auto& run = snapshot.started)
+        m_log.add(Severity::Info, tr("%1 on %2 as %3: %4 modules in %5 blocks, %6 samples of %7 tokens, %8")
+                                      .arg(QString::fromStdString(run->model), QString::fromStdString(run->device), QString::fromStdString(run->dtype))
+                                      .arg(run->num_quantized_modules)
+                                      .arg(run->num_blocks)
+                                      .arg(run->num_samples)
+                                      .arg(run->seq_len)
+                                      .arg(run->iters > 0 ? tr("%n iteration(s) per block", nullptr, static_cast<int>(run->iters)) : tr("round to nearest")));
+    for (const Warning& warning : snapshot.warnings)
+        m_log.add(Severity::Warning, QString::fromStdString(warning.message), QString::fromStdString(warning.module));
+    for (const BlockFinished& block : snapshot.blocksFinished) {
+        const QString change = lossChange(block.initial_loss_mse, block.best_loss_mse);
+        m_log.add(Severity::Info, change.isEmpty()
+                                      ? tr("Block %1 done in %2").arg(block.block).arg(formatDuration(block.seconds))
+                                      : tr("Block %1 done in %2: loss %3 → %4 (%5)")
+                                            .arg(block.block)
+                                            .arg(formatDuration(block.seconds), formatNumber(block.initial_loss_mse), formatNumber(block.best_loss_mse), change));
+    }
+}
+
+}  // namespace calibench
