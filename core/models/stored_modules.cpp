@@ -11,25 +11,31 @@ namespace calibench {
 
 StoredModules::StoredModules(const ModelConfig& config, const Checkpoint& checkpoint) : config_(config), checkpoint_(checkpoint) {
     if (!config.quantization) return;
-    for (const auto& [group, scheme] : config.quantization->config_groups)
-        for (const std::string& target : scheme.targets) targets_.emplace_back(Target(target), &scheme);
-    for (const std::string& target : config.quantization->ignore) ignored_.emplace_back(target);
+    for (const auto& [group, scheme] : config.quantization->config_groups) {
+        for (const std::string& text : scheme.targets) {
+            Target target(text);
+            if (target.is_pattern()) scheme_of_pattern_.emplace_back(std::move(target), &scheme);
+            else scheme_of_name_.emplace(text, &scheme);  // the first of equals stays
+        }
+    }
+    for (const std::string& text : config.quantization->ignore) {
+        Target target(text);
+        if (target.is_pattern()) ignored_patterns_.push_back(std::move(target));
+        else ignored_names_.insert(text);
+    }
 }
 
 const QuantizationScheme* StoredModules::scheme_of(const ModuleSpec& spec) const {
-    const auto strength = [&](const Target& target) { return target.match(spec.name, spec.class_name); };
-    for (const Target& target : ignored_)
-        if (strength(target) != Target::Match::None) return nullptr;
-    // The most specific target decides, the first of equals.
-    const QuantizationScheme* scheme = nullptr;
-    Target::Match best = Target::Match::None;
-    for (const auto& [target, candidate] : targets_) {
-        const Target::Match match = strength(target);
-        if (match <= best) continue;
-        best = match;
-        scheme = candidate;
-    }
-    return scheme;
+    const auto matches = [&](const Target& pattern) { return pattern.match(spec.name, spec.class_name) != Target::Match::None; };
+    if (ignored_names_.contains(spec.name) || ignored_names_.contains(spec.class_name)) return nullptr;
+    if (std::any_of(ignored_patterns_.begin(), ignored_patterns_.end(), matches)) return nullptr;
+
+    // The most specific target decides: the module's name, then a pattern, then its class.
+    if (const auto named = scheme_of_name_.find(spec.name); named != scheme_of_name_.end()) return named->second;
+    for (const auto& [pattern, scheme] : scheme_of_pattern_)
+        if (matches(pattern)) return scheme;
+    const auto by_class = scheme_of_name_.find(spec.class_name);
+    return by_class == scheme_of_name_.end() ? nullptr : by_class->second;
 }
 
 StoredModule StoredModules::find(const ModuleSpec& spec) const {

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <map>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -43,8 +44,11 @@ private:
 
     const ModelConfig& config_;
     const Checkpoint& checkpoint_;
-    std::vector<std::pair<Target, const QuantizationScheme*>> targets_;
-    std::vector<Target> ignored_;
+    // Names are looked up, since an exported ignore list may name thousands of modules; patterns are tried one by one.
+    std::unordered_map<std::string, const QuantizationScheme*> scheme_of_name_;  ///< of a module or a class
+    std::vector<std::pair<Target, const QuantizationScheme*>> scheme_of_pattern_;
+    std::unordered_set<std::string> ignored_names_;
+    std::vector<Target> ignored_patterns_;
 };
 
 }  // namespace calibench
