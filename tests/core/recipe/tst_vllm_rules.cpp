@@ -43,7 +43,7 @@ class TestVllmRules : public QObject {
 private Q_SLOTS:
     void presets_that_vllm_serves_pass_data() {
         QTest::addColumn<QString>("scheme");
-        for (const char* name : {"W8A16", "W8A8", "INT8", "FP8", "FP8_DYNAMIC", "NVFP4", "NVFP4A16", "MXFP4A16", "MXFP8"})
+        for (const char* name : {"W4A16", "W8A16", "W8A8", "INT8", "FP8", "FP8_DYNAMIC", "NVFP4", "NVFP4A16", "MXFP4A16", "MXFP8"})
             QTest::newRow(name) << name;
     }
     void presets_that_vllm_serves_pass() {
@@ -114,7 +114,7 @@ private Q_SLOTS:
         QCOMPARE(errors(check(w4 + "64}}\n")), size_t(0));
         const auto found = check(w4 + "64}}\n", {.tensor_parallel = 2});
         QCOMPARE(errors(found), size_t(1));
-        VERIFY_CONTAINS(all_text(found), "group_size 64 cuts across the 288 columns that each of 2 GPUs holds of model.layers.0.self_attn.o_proj");
+        VERIFY_CONTAINS(all_text(found), "group_size 64 does not divide the 288 columns that each of 2 GPUs holds of model.layers.0.self_attn.o_proj");
         QCOMPARE(errors(check(w4 + "32}}\n", {.tensor_parallel = 2})), size_t(0));
         VERIFY_CONTAINS(all_text(check(w4 + "32}}\n", {.tensor_parallel = 5})), "does not divide");
     }
