@@ -53,6 +53,17 @@ size_t occurrences(const std::string& text, const std::string& part) {
     return number;
 }
 
+/// How many modules the "does not divide" messages count, a message per config group.
+size_t count_indivisible(const std::vector<Diagnostic>& diagnostics) {
+    size_t number = 0;
+    for (const Diagnostic& diagnostic : diagnostics) {
+        if (diagnostic.message.find(" does not divide ") == std::string::npos) continue;
+        const std::string before_count = " columns of ";
+        number += std::stoul(diagnostic.message.substr(diagnostic.message.find(before_count) + before_count.size()));
+    }
+    return number;
+}
+
 }  // namespace
 
 #define COMPARE_JSON(actual, expected)                                                                          \
@@ -118,11 +129,8 @@ class GoldenRecipes : public QObject {
 
         // A refusal at initialisation lists the layers whose columns the group size does not divide.
         const json& refusal = expected.at("initialize_error");
-        const std::string found = all_text(resolved.diagnostics);
-        if (refusal.is_null())
-            QVERIFY2(found.find("does not divide") == std::string::npos, found.c_str());
-        else
-            VERIFY_CONTAINS(found, concat(" columns of ", occurrences(refusal.get<std::string>(), "(columns="), " modules"));
+        const size_t refused = refusal.is_null() ? 0 : occurrences(refusal.get<std::string>(), "(columns=");
+        QCOMPARE(count_indivisible(resolved.diagnostics), refused);
     }
 
 private Q_SLOTS:
