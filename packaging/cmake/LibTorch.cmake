@@ -35,3 +35,15 @@ add_library(calibench_torch INTERFACE)
 # LibTorch's headers are not ours to warn about.
 target_include_directories(calibench_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(calibench_torch INTERFACE ${TORCH_LIBRARIES})
+
+# Our OpenMP loops must run on LibTorch's own threads: a wheel brings its OpenMP runtime along, and a second one in the
+# process would keep a second set of threads spinning beside the first.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+file(GLOB _torch_openmp ${TORCH_INSTALL_PREFIX}/lib/libgomp*.so*)
+add_library(calibench_openmp INTERFACE)
+if(_torch_openmp)
+    list(GET _torch_openmp 0 _torch_openmp)
+    target_link_libraries(calibench_openmp INTERFACE ${_torch_openmp})
+else()
+    target_link_libraries(calibench_openmp INTERFACE ${OpenMP_CXX_LIBRARIES})
+endif()
