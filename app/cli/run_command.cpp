@@ -1,0 +1,109 @@
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.h"
+#include "app/cli/interrupts.h"
+#include "app/cli/progress_display.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/calibration/run.h"
+#include "core/models/model_summary.h"
+#include "core/recipe/recipe.h"
+
+namespace calibench::cli {
+namespace {
+
+struct RunArguments {
+    RunConfig config;
+    std::string recipe;
+    std::string events;  ///< a file, or "-" for stdout
+    bool quiet = false;
+};
+
+/// Shows events to a person and writes them for a program.
+class CommandLineListener : public RunListener {
+public:
+    explicit CommandLineListener(const RunArguments& arguments) {
+        if (!arguments.quiet) display_ = std::make_unique<ProgressDisplay>();
+        if (arguments.events.empty()) return;
+        if (arguments.events == "-") {
+            events_ = &std::cout;
+            return;
+        }
+        file_.open(arguments.events, std::ios::binary);
+        if (!file_) throw InputError(concat(arguments.events, " cannot be written. Choose another file for --events."));
+        events_ = &file_;
+    }
+
+    void on_event(const RunEvent& event) override {
+        if (display_) display_->show(event);
+        if (events_) *events_ << to_json(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+    }
+
+private:
+    std::unique_ptr<ProgressDisplay> display_;
+    std::ofstream file_;
+    std::ostream* events_ = nullptr;
+};
+
+std::string loss_line(const RunSummary& summary) {
+    char text[96];
+    const double gain = summary.mean_initial_loss_mse > 0 ? 100 * (1 - summary.mean_best_loss_mse / summary.mean_initial_loss_mse) : 0;
+    if (gain > 0) std::snprintf(text, sizeof text, "%.3e -> %.3e (%.1f %% less)", summary.mean_initial_loss_mse, summary.mean_best_loss_mse, gain);
+    else std::snprintf(text, sizeof text, "%.3e", summary.mean_best_loss_mse);
+    return text;
+}
+
+void print_summary(const RunSummary& summary, const ModelSummary& model) {
+    std::cout << "modules  " << summary.num_quantized_modules << " quantized in " << model.num_blocks << " blocks\n"
+              << "loss     " << loss_line(summary) << "\n";
+    if (!summary.output_dir.empty())
+        std::cout << "size     " << format_bytes(static_cast<double>(model.num_bytes)) << " -> " << format_bytes(static_cast<double>(summary.output_bytes)) << "\n";
+    std::cout << "time     " << format_duration(summary.seconds) << "\n";
+    if (!summary.output_dir.empty()) std::cout << "output   " << summary.output_dir.string() << "\n";
+    if (!summary.run_dir.empty()) std::cout << "run      " << summary.run_dir.string() << "\n";
+}
+
+int run(RunArguments& arguments) {
+    arguments.config.recipe_yaml = read_recipe_file(arguments.recipe);
+    RunControl control;
+    const Interrupts interrupts(control);
+    RunSummary summary;
+    {
+        CommandLineListener listener(arguments);
+        summary = run_calibration(arguments.config, listener, control);
+    }
+    if (!arguments.quiet && arguments.events != "-") print_summary(summary, inspect_model(arguments.config.model_dir));
+    return exit_done;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Command& chosen) {
+    auto arguments = std::make_shared<RunArguments>();
+    RunConfig& config = arguments->config;
+    CLI::App* command = app.add_subcommand("run", "Calibrate a model by a recipe and export it");
+    command->add_option("--model", config.model_dir, "Hugging Face model directory")->required();
+    command->add_option("--dataset", config.dataset, "Calibration text: .txt, .jsonl with text or input_ids, .safetensors with input_ids")->required();
+    command->add_option("--recipe", arguments->recipe, "llm-compressor recipe (YAML)")->required();
+    command->add_option("--output", config.output_dir, "Directory to write; must not exist, or be empty")->required();
+    command->add_option("--run-dir", config.run_dir, "Keep the recipe, the events and the result of the run here");
+    command->add_option("--num-samples", config.num_samples, "Samples to calibrate on")->capture_default_str();
+    command->add_option("--seq-len", config.seq_len, "Tokens in a sample")->capture_default_str();
+    command->add_option("--batch-size", config.batch_size, "Samples in a batch, instead of the recipe's");
+    command->add_option("--iters", config.iters, "AutoRound iterations, instead of the recipe's; 0: round to nearest");
+    command->add_option("--seed", config.seed, "Seed of everything random")->capture_default_str();
+    command->add_option("--device", config.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+    command->add_option("--dtype", config.dtype, "What to compute in: auto, float32 or bfloat16")->capture_default_str();
+    command->add_option("--threads", config.threads, "Threads; 0: all cores")->capture_default_str();
+    command->add_option("--events", arguments->events, "Write every event as a JSON line to this file, or to stdout (-)");
+    command->add_flag("--quiet", arguments->quiet, "Print nothing but errors");
+    command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace calibench::cli

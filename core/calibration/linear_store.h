@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/calibration/run_plan.h"
+#include "core/checkpoint/compressor.h"
+#include "core/models/layers.h"
+
+namespace calibench {
+
+/// Scale and zero point of a weight under its scheme's observer: round to nearest.
+[[nodiscard]] QParams observe_weight(const at::Tensor& weight, const std::string& module, const QuantizationArgs& args);
+
+/// A Linear as the checkpoint stores it.
+struct StoredLinear {
+    std::vector<NamedTensor> tensors;  ///< full names, the bias left out
+    double weight_sqnr_db = 0;         ///< 10 log10(sum W^2 / sum (W - Wq)^2)
+};
+
+/// Compresses `weight` (or takes `integers`, a learned rounding, as they are) and leaves `linear` with the weight that a reader
+/// of the checkpoint will see, so that what follows is calibrated against exactly that.
+[[nodiscard]] StoredLinear store_linear(Linear& linear, const at::Tensor& weight, const ModulePlan& plan, const ModuleQParams& qparams,
+                                        const at::Tensor& integers = {});
+
+}  // namespace calibench

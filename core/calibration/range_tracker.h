@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/calibration/run_events.h"
+#include "core/models/layers.h"
+
+namespace calibench {
+
+struct ValueRange {
+    double min = 0, max = 0;
+    double p001 = 0, p999 = 0;  ///< 0.1 % and 99.9 % percentiles
+};
+
+/// The range of all values that pass by: min and max exactly, percentiles of an evenly spaced sample, so that watching a
+/// tensor costs little more than reading it once.
+class RangeTracker {
+public:
+    /// `sample_size`: values kept of each observation.
+    explicit RangeTracker(int64_t sample_size = 4096) : sample_size_(sample_size) {}
+
+    void observe(const at::Tensor& values);
+    /// Unset before the first value. NaN when a NaN passed.
+    [[nodiscard]] std::optional<ValueRange> range() const;
+
+private:
+    int64_t sample_size_;
+    std::optional<ValueRange> extremes_;
+    std::vector<float> sample_;  ///< finite values only
+};
+
+/// The range of a Linear's weight. Throws RunError naming module and count when it holds NaN or infinity: no scale must come of them.
+[[nodiscard]] RangeObserved observe_weight_range(const Linear& linear, int64_t block);
+
+}  // namespace calibench

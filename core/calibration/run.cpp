@@ -1,0 +1,74 @@
+#include "core/calibration/run.h"
+
+#include <new>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/calibration/calibration_pipeline.h"
+#include "core/calibration/run_plan.h"
+#include "core/calibration/run_reporter.h"
+#include "core/evaluation/compute_options.h"
+
+namespace calibench {
+namespace {
+
+RunStarted describe_start(const RunPlan& plan) {
+    const auto& options = plan.model->options();
+    RunStarted started;
+    const auto path = std::filesystem::absolute(plan.config.model_dir).lexically_normal();
+    started.model = (path.has_filename() ? path : path.parent_path()).filename().string();
+    started.architecture = plan.summary.architecture;
+    started.num_blocks = plan.summary.num_blocks;
+    started.num_quantized_modules = plan.num_quantized_modules();
+    started.num_samples = plan.samples.num_samples;
+    started.seq_len = plan.samples.seq_len;
+    started.iters = plan.max_iters();
+    started.device = device_name(options.device);
+    started.dtype = dtype_name(options.dtype);
+    started.threads = at::get_num_threads();
+    return started;
+}
+
+RunSummary carry_out(const RunConfig& config, RunReporter& reporter) {
+    if (config.threads > 0) at::set_num_threads(config.threads);
+    RunPlan plan = prepare_run(config);
+    if (!config.run_dir.empty()) reporter.open_journal(config.run_dir, config);
+    reporter.send(describe_start(plan));
+    for (const auto& warning : plan.warnings) reporter.send(Warning{"", warning});
+    return CalibrationPipeline(plan, reporter).run();
+}
+
+/// What a library threw, in a sentence; its own text only where nothing better is known, and never its backtrace.
+RunError as_run_error(const std::exception& error) {
+    std::string text = error.what();
+    if (const auto* torch_error = dynamic_cast<const c10::Error*>(&error)) text = torch_error->what_without_backtrace();
+    if (dynamic_cast<const std::bad_alloc*>(&error) || text.find("allocate memory") != std::string::npos || text.find("out of memory") != std::string::npos)
+        return RunError("Memory ran out. Use a smaller batch size, fewer samples or shorter ones.");
+    return RunError(concat("The run met a defect of Calibench, please report it: ", text.substr(0, text.find('\n'))));
+}
+
+}  // namespace
+
+RunSummary run_calibration(const RunConfig& config, RunListener& listener, RunControl& control) {
+    RunReporter reporter(listener, control);
+    try {
+        const RunSummary summary = carry_out(config, reporter);
+        reporter.send_last(RunFinished{summary});
+        return summary;
+    } catch (const Cancelled&) {
+        reporter.send_last(RunStopped{reporter.blocks_done()});
+        throw;
+    } catch (const Error& error) {
+        reporter.send_last(RunFailed{error.what()});
+        throw;
+    } catch (const std::exception& error) {
+        const RunError ours = as_run_error(error);
+        reporter.send_last(RunFailed{ours.what()});
+        throw ours;
+    }
+}
+
+}  // namespace calibench

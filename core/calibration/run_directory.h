@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "core/calibration/run_config.h"
+#include "core/calibration/run_events.h"
+
+namespace calibench {
+
+[[nodiscard]] nlohmann::json to_json(const RunConfig& config);  ///< without the recipe's text
+
+/// What is kept of a run: recipe.yaml, run.json (what it ran on), events.jsonl (what happened), result.json (how it ended).
+/// The journal is flushed so often that a killed run can be read up to its last moments.
+class RunDirectory {
+public:
+    /// Creates the directory. Throws InputError when it cannot be written or holds a run already.
+    explicit RunDirectory(const std::filesystem::path& directory, const RunConfig& config);
+
+    /// Throws RunError when the journal cannot be written.
+    void append(const RunEvent& event);
+
+private:
+    void write_result(const RunEvent& last_event);
+
+    std::filesystem::path directory_;
+    std::ofstream journal_;
+    std::chrono::steady_clock::time_point last_flush_;
+};
+
+}  // namespace calibench

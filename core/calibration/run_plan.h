@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/autoround/auto_round_options.h"
+#include "core/calibration/run_config.h"
+#include "core/checkpoint/checkpoint_writer.h"
+#include "core/data/calibration_set.h"
+#include "core/models/causal_lm.h"
+#include "core/models/model_summary.h"
+#include "core/recipe/recipe.h"
+
+namespace calibench {
+
+/// What is to be done with one Linear.
+struct ModulePlan {
+    QuantizationScheme scheme;
+    CompressionFormat format = CompressionFormat::Dense;
+    std::optional<size_t> tuning;  ///< index into RunPlan::tunings; unset: round to nearest
+    int64_t expert = -1;
+};
+
+/// By module name; std::map, so that every walk over it has one order.
+using ModulePlans = std::map<std::string, ModulePlan>;
+
+/// Everything a run needs, found to be in order before any work starts.
+struct RunPlan {
+    RunConfig config;
+    ModelSummary summary;
+    Recipe recipe;                      ///< with the overrides of `config`
+    std::unique_ptr<CausalLm> model;
+    CalibrationSet samples;
+    int64_t batch_size = 8;             ///< samples in one forward pass
+
+    std::vector<ModulePlans> blocks;    ///< per decoder block
+    std::optional<ModulePlan> head;
+    std::vector<AutoRoundOptions> tunings;
+    std::map<std::string, int64_t> expert_of;  ///< modules of experts, quantized or not
+
+    nlohmann::json quantization_config;
+    std::unique_ptr<CheckpointWriter> writer;  ///< null: calibrate without export
+    std::vector<std::string> warnings;
+
+    [[nodiscard]] int64_t num_quantized_modules() const;
+    [[nodiscard]] int64_t max_iters() const;
+};
+
+/// Opens and checks model, recipe, dataset and output. Throws InputError with everything that is wrong, a sentence a line.
+[[nodiscard]] RunPlan prepare_run(const RunConfig& config);
+
+}  // namespace calibench

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/run_control.h"
+#include "core/calibration/progress_estimate.h"
+#include "core/calibration/run_directory.h"
+#include "core/calibration/run_events.h"
+
+namespace calibench {
+
+/// The run's voice and ear: sends events to the listener and the journal, keeps the progress, obeys cancel and pause.
+class RunReporter {
+public:
+    RunReporter(RunListener& listener, RunControl& control) : listener_(listener), control_(control) {}
+
+    /// From here on events are journalled too.
+    void open_journal(const std::filesystem::path& run_dir, const RunConfig& config);
+    void send(const RunEvent& event);
+    /// The end of the stream: a journal that fails now must not hide how the run ended.
+    void send_last(const RunEvent& event) noexcept;
+
+    /// Throws Cancelled when asked to stop, sleeps while paused.
+    void checkpoint();
+    [[nodiscard]] RunControl& control() { return control_; }
+
+    void start_progress(double total_work, int64_t num_blocks);
+    void enter_block(int64_t block) { position_.block = block; }
+    void enter_stage(const std::string& stage, int64_t iters = 0);
+    /// Adds work done, and tells of it at most ten times a second.
+    void advance(double work, int64_t iteration = 0);
+    [[nodiscard]] double elapsed_seconds() const { return estimate_.elapsed_seconds(); }
+    [[nodiscard]] int64_t blocks_done() const { return blocks_done_; }
+
+private:
+    void send_progress();
+
+    RunListener& listener_;
+    RunControl& control_;
+    std::unique_ptr<RunDirectory> journal_;
+    ProgressEstimate estimate_;
+    Progress position_;
+    int64_t blocks_done_ = 0;
+    std::chrono::steady_clock::time_point last_progress_;
+};
+
+}  // namespace calibench

@@ -1,0 +1,317 @@
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include <QDir>
+#include <QFile>
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
+#include <nlohmann/json.hpp>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const QString demo = QStringLiteral(CALIBENCH_RESOURCES "/demo/");
+const QString llama = demo + "tiny-llama-shakespeare";
+const QString text = demo + "shakespeare.txt";
+
+const QByteArray recipe = R"(quant_stage:
+  quant_modifiers:
+    AutoRoundModifier:
+      iters: 2
+      batch_size: 2
+      ignore: [lm_head]
+      config_groups:
+        group_0: {targets: [Linear], weights: {num_bits: 4, type: int, symmetric: true, strategy: group, group_size: 64}}
+)";
+
+struct Outcome {
+    int code = -1;
+    QString out;
+    QString err;
+};
+
+Outcome run_cli(const QStringList& arguments) {
+    QProcess process;
+    process.start(CALIBENCH_CLI, arguments);
+    if (!process.waitForFinished(120000)) return {-2, {}, process.errorString()};
+    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -3, process.readAllStandardOutput(), process.readAllStandardError()};
+}
+
+nlohmann::json parse(const QString& json) {
+    return nlohmann::json::parse(json.toStdString(), nullptr, false);
+}
+
+}  // namespace
+
+class TestCli : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void init() { dir_ = std::make_unique<QTemporaryDir>(); }
+    void helpIsThereForEveryCommand_data();
+    void helpIsThereForEveryCommand();
+    void version();
+    void badArguments_data();
+    void badArguments();
+    void inspect();
+    void tokenize();
+    void runThenEval();
+    void forward();
+    void eventsOnStdoutAreJsonLines();
+    void recipeCheck();
+    void interruptEndsWith130();
+    void badModel_data();
+    void badModel();
+    void badInput_data();
+    void badInput();
+
+private:
+    [[nodiscard]] QString path(const QString& name) const { return dir_->filePath(name); }
+    QString write(const QString& name, const QByteArray& bytes) const;
+    [[nodiscard]] QString copy_of_llama() const;
+    [[nodiscard]] QStringList run_arguments(const QString& model, const QString& dataset, const QString& recipe_file, const QString& output) const;
+    std::unique_ptr<QTemporaryDir> dir_;
+};
+
+QString TestCli::write(const QString& name, const QByteArray& bytes) const {
+    QFile file(path(name));
+    if (file.open(QIODevice::WriteOnly)) file.write(bytes);
+    return path(name);
+}
+
+QString TestCli::copy_of_llama() const {
+    fs::copy(llama.toStdString(), path("model").toStdString());
+    return path("model");
+}
+
+QStringList TestCli::run_arguments(const QString& model, const QString& dataset, const QString& recipe_file, const QString& output) const {
+    return {"run", "--model", model, "--dataset", dataset, "--recipe", recipe_file, "--output", output, "--num-samples", "4", "--seq-len", "32"};
+}
+
+void TestCli::helpIsThereForEveryCommand_data() {
+    QTest::addColumn<QStringList>("command");
+    QTest::addColumn<QString>("expected");
+    QTest::newRow("all") << QStringList{} << "inspect";
+    for (const char* command : {"inspect", "eval", "forward", "tokenize"}) QTest::newRow(command) << QStringList{command} << "--model";
+    QTest::newRow("inspect") << QStringList{"inspect"} << "--json";
+    QTest::newRow("run") << QStringList{"run"} << "--run-dir";
+    QTest::newRow("recipe check") << QStringList{"recipe", "check"} << "--model";
+}
+
+void TestCli::helpIsThereForEveryCommand() {
+    QFETCH(QStringList, command);
+    QFETCH(QString, expected);
+    if (command == QStringList{"inspect"}) expected = "model";
+    const Outcome outcome = run_cli(command + QStringList{"--help"});
+    QCOMPARE(outcome.code, 0);
+    QVERIFY2(outcome.out.contains(expected), qPrintable(outcome.out));
+}
+
+void TestCli::version() {
+    const Outcome outcome = run_cli({"--version"});
+    QCOMPARE(outcome.code, 0);
+    QVERIFY(outcome.out.startsWith("calibench-cli 0."));
+}
+
+void TestCli::badArguments_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::newRow("none") << QStringList{};
+    QTest::newRow("unknown command") << QStringList{"quantise"};
+    QTest::newRow("unknown option") << QStringList{"inspect", llama, "--frobnicate"};
+    QTest::newRow("missing option") << QStringList{"run", "--model", llama};
+    QTest::newRow("not a number") << QStringList{"eval", "--model", llama, "--text", text, "--seq-len", "many"};
+    QTest::newRow("unknown device") << run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--device", "tpu"};
+    QTest::newRow("no model") << QStringList{"inspect", "/nowhere/at/all"};
+}
+
+void TestCli::badArguments() {
+    QFETCH(QStringList, arguments);
+    write("recipe.yaml", recipe);
+    if (arguments.contains("--recipe")) arguments = run_arguments(llama, text, path("recipe.yaml"), path("out")) + QStringList{"--device", "tpu"};
+    const Outcome outcome = run_cli(arguments);
+    QCOMPARE(outcome.code, 2);
+    QVERIFY(outcome.out.isEmpty());
+    QCOMPARE(outcome.err.trimmed().split('\n').size(), 1);
+    QVERIFY(!outcome.err.trimmed().isEmpty());
+}
+
+void TestCli::inspect() {
+    const auto json = parse(run_cli({"inspect", llama, "--json"}).out);
+    QCOMPARE(json["num_blocks"].get<int>(), 4);
+    QCOMPARE(json["architecture"].get<std::string>(), "LlamaForCausalLM");
+    const Outcome plain = run_cli({"inspect", llama});
+    QCOMPARE(plain.code, 0);
+    QVERIFY2(plain.out.contains("model.layers.*.mlp.up_proj"), qPrintable(plain.out));
+}
+
+void TestCli::tokenize() {
+    const QString file = write("text.txt", "To be, or not to be");
+    const auto json = parse(run_cli({"tokenize", "--model", llama, "--text", file, "--json"}).out);
+    QVERIFY(json["ids"].size() > 3);
+    QCOMPARE(json["ids"].size(), json["tokens"].size());
+    const Outcome plain = run_cli({"tokenize", "--model", llama, "--text", file});
+    QCOMPARE(size_t(plain.out.trimmed().split('\n').size()), json["ids"].size());
+}
+
+void TestCli::runThenEval() {
+    const Outcome done = run_cli(run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--run-dir", path("run"), "--events", path("events.jsonl")});
+    QVERIFY2(done.code == 0, qPrintable(done.err));
+    QVERIFY2(done.out.contains("output   " + path("out")), qPrintable(done.out));
+    QVERIFY(QFile::exists(path("out/model.safetensors")));
+    QVERIFY(QFile::exists(path("run/result.json")));
+    QFile own(path("events.jsonl")), kept(path("run/events.jsonl"));
+    QVERIFY(own.open(QIODevice::ReadOnly) && kept.open(QIODevice::ReadOnly));
+    QCOMPARE(own.readAll(), kept.readAll());
+
+    const QStringList options{"--text", text, "--seq-len", "64", "--max-tokens", "1024", "--json"};
+    const auto before = parse(run_cli(QStringList{"eval", "--model", llama} + options).out);
+    const auto after = parse(run_cli(QStringList{"eval", "--model", path("out")} + options).out);
+    QCOMPARE(before["windows"].get<int>(), 16);
+    const double float_perplexity = before["perplexity"].get<double>(), quantized_perplexity = after["perplexity"].get<double>();
+    QVERIFY(float_perplexity > 2 && float_perplexity < 100);
+    QVERIFY2(quantized_perplexity > 0.98 * float_perplexity && quantized_perplexity < 1.3 * float_perplexity,
+             qPrintable(QString("%1 -> %2").arg(float_perplexity).arg(quantized_perplexity)));
+    QVERIFY(quantized_perplexity != float_perplexity);
+
+    const auto inspected = parse(run_cli({"inspect", path("out"), "--json"}).out);
+    QCOMPARE(inspected["quantization_format"].get<std::string>(), "pack-quantized");
+
+    const Outcome again = run_cli(run_arguments(llama, text, path("recipe.yaml"), path("out")));
+    QCOMPARE(again.code, 2);
+    QVERIFY2(again.err.contains("not an empty directory"), qPrintable(again.err));
+}
+
+void TestCli::forward() {
+    // input_ids int64 [1, 4], as the safetensors library writes it
+    const int64_t ids[] = {5, 6, 7, 8};
+    QByteArray header = R"({"input_ids":{"dtype":"I64","shape":[1,4],"data_offsets":[0,32]}})";
+    header.append((8 - header.size() % 8) % 8, ' ');
+    const quint64 length = quint64(header.size());
+    const QByteArray file = QByteArray(reinterpret_cast<const char*>(&length), 8) + header + QByteArray(reinterpret_cast<const char*>(ids), sizeof ids);
+    const QString inputs = write("inputs.safetensors", file);
+    const Outcome outcome = run_cli({"forward", "--model", llama, "--inputs", inputs, "--output", path("outputs.safetensors")});
+    QVERIFY2(outcome.code == 0, qPrintable(outcome.err));
+    QFile outputs(path("outputs.safetensors"));
+    QVERIFY(outputs.open(QIODevice::ReadOnly));
+    const QByteArray bytes = outputs.readAll();
+    quint64 header_length = 0;
+    std::memcpy(&header_length, bytes.constData(), 8);
+    const auto entries = parse(QString::fromUtf8(bytes.mid(8, qsizetype(header_length))));
+    QCOMPARE(entries["logits"]["shape"].dump(), "[1,4,2048]");
+    QCOMPARE(entries["logits"]["dtype"].get<std::string>(), "F32");
+    QCOMPARE(entries["hidden_0"]["shape"].dump(), "[1,4,256]");
+    QVERIFY(entries.contains("hidden_4"));
+}
+
+void TestCli::eventsOnStdoutAreJsonLines() {
+    const Outcome outcome = run_cli(run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--events", "-", "--quiet"});
+    QCOMPARE(outcome.code, 0);
+    QVERIFY2(outcome.err.isEmpty(), qPrintable(outcome.err));
+    const QStringList lines = outcome.out.trimmed().split('\n');
+    QCOMPARE(parse(lines.first())["event"].get<std::string>(), "run_started");
+    QCOMPARE(parse(lines.last())["event"].get<std::string>(), "run_finished");
+    for (const QString& line : lines) QVERIFY2(parse(line).is_object(), qPrintable(line));
+}
+
+void TestCli::recipeCheck() {
+    const QString good = write("good.yaml", recipe);
+    QCOMPARE(run_cli({"recipe", "check", good}).code, 0);
+    const Outcome on_model = run_cli({"recipe", "check", good, "--model", llama});
+    QCOMPARE(on_model.code, 0);
+    QVERIFY2(on_model.out.contains("28"), qPrintable(on_model.out));
+    const Outcome bad = run_cli({"recipe", "check", write("bad.yaml", QByteArray(recipe).replace("num_bits: 4", "num_bitz: 4"))});
+    QCOMPARE(bad.code, 2);
+    QVERIFY2((bad.out + bad.err).contains("line 8"), qPrintable(bad.out + bad.err));
+    const Outcome misfit = run_cli({"recipe", "check", write("misfit.yaml", QByteArray(recipe).replace("group_size: 64", "group_size: 96")), "--model", llama});
+    QCOMPARE(misfit.code, 2);
+}
+
+void TestCli::interruptEndsWith130() {
+    QProcess process;
+    QStringList arguments = run_arguments(llama, text, write("recipe.yaml", recipe), path("out"));
+    process.start(CALIBENCH_CLI, arguments + QStringList{"--iters", "100000", "--run-dir", path("run"), "--events", "-", "--quiet"});
+    QByteArray seen;
+    while (!seen.contains("\"loss\"") && process.waitForReadyRead(60000)) seen += process.readAllStandardOutput();
+    QVERIFY(seen.contains("\"loss\""));
+    QCOMPARE(::kill(pid_t(process.processId()), SIGINT), 0);
+    QVERIFY(process.waitForFinished(60000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 130);
+    QVERIFY(!QFile::exists(path("out")));
+    QVERIFY(QDir(path(".")).entryList({"*partial*"}, QDir::AllEntries | QDir::Hidden).isEmpty());
+    QVERIFY(QFile::exists(path("run/result.json")));
+}
+
+// What is wrong with a model directory: exit 2, and a sentence that names it.
+
+void TestCli::badModel_data() {
+    QTest::addColumn<QString>("expected");
+    QTest::newRow("missing shard") << "model-00002-of-00002.safetensors";
+    QTest::newRow("truncated shard") << "model.safetensors";
+    QTest::newRow("header beyond the file") << "model.safetensors";
+    QTest::newRow("wrong dtype") << "XF16";
+    QTest::newRow("unknown architecture") << "MambaForCausalLM";
+    QTest::newRow("config is no json") << "config.json";
+    QTest::newRow("no tokenizer") << "tokenizer.json";
+}
+
+void TestCli::badModel() {
+    QFETCH(QString, expected);
+    const QString model = copy_of_llama(), weights = model + "/model.safetensors", config = model + "/config.json";
+    const auto edit = [](const QString& name, const std::function<void(QByteArray&)>& change) {
+        QFile file(name);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QByteArray bytes = file.readAll();
+        file.close();
+        change(bytes);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write(bytes);
+    };
+    const QString what = QTest::currentDataTag();
+    if (what == "missing shard") {
+        QFile::rename(weights, model + "/model-00001-of-00002.safetensors");
+        write("model/model.safetensors.index.json", R"({"metadata": {}, "weight_map": {"model.embed_tokens.weight": "model-00001-of-00002.safetensors",
+            "model.norm.weight": "model-00002-of-00002.safetensors"}})");
+    }
+    if (what == "truncated shard") edit(weights, [](QByteArray& bytes) { bytes.chop(1000); });
+    if (what == "header beyond the file") edit(weights, [](QByteArray& bytes) { bytes[6] = 1; });
+    if (what == "wrong dtype") edit(weights, [](QByteArray& bytes) { bytes.replace(bytes.indexOf("\"BF16\""), 6, "\"XF16\""); });
+    if (what == "unknown architecture") edit(config, [](QByteArray& bytes) { bytes.replace("LlamaForCausalLM", "MambaForCausalLM").replace("\"llama\"", "\"mamba\""); });
+    if (what == "config is no json") edit(config, [](QByteArray& bytes) { bytes.chop(20); });
+    if (what == "no tokenizer") QFile::remove(model + "/tokenizer.json");
+    const Outcome outcome = run_cli(run_arguments(model, text, write("recipe.yaml", recipe), path("out")));
+    QCOMPARE(outcome.code, 2);
+    QVERIFY2(outcome.err.contains(expected), qPrintable(outcome.err));
+    QCOMPARE(outcome.err.trimmed().split('\n').size(), 1);
+    QVERIFY(!QFile::exists(path("out")));
+}
+
+void TestCli::badInput_data() {
+    QTest::addColumn<QByteArray>("recipe_text");
+    QTest::addColumn<QByteArray>("dataset");
+    QTest::addColumn<QString>("output");
+    QTest::addColumn<QString>("expected");
+    const QByteArray long_text(20000, 'a');
+    QTest::newRow("invalid YAML") << QByteArray("quant_stage:\n  quant_modifiers: [\n") << long_text << "out" << "line 3";
+    QTest::newRow("target matches nothing") << QByteArray(recipe).replace("[Linear]", "['re:.*no_such_proj']") << long_text << "out" << "no_such_proj";
+    QTest::newRow("dataset too short") << recipe << QByteArray("To be") << "out" << "data.txt";
+    QTest::newRow("dataset empty") << recipe << QByteArray() << "out" << "data.txt";
+    QTest::newRow("unwritable output") << recipe << long_text << "recipe.yaml/out" << "recipe.yaml/out";
+}
+
+void TestCli::badInput() {
+    QFETCH(QByteArray, recipe_text);
+    QFETCH(QByteArray, dataset);
+    QFETCH(QString, output);
+    QFETCH(QString, expected);
+    const Outcome outcome = run_cli(run_arguments(llama, write("data.txt", dataset), write("recipe.yaml", recipe_text), path(output)));
+    QCOMPARE(outcome.code, 2);
+    QVERIFY2(outcome.err.contains(expected), qPrintable(outcome.err));
+    QCOMPARE(outcome.err.trimmed().split('\n').size(), 1);
+    QVERIFY(!QFile::exists(path("out")));
+}
+
+QTEST_GUILESS_MAIN(TestCli)
+#include "tst_cli.moc"

@@ -1,0 +1,391 @@
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <set>
+
+#include <ATen/ATen.h>
+#include <QTemporaryDir>
+#include <QTest>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/calibration/calibration_pipeline.h"
+#include "core/calibration/run.h"
+
+using namespace calibench;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path demo = fs::path(CALIBENCH_RESOURCES) / "demo";
+const fs::path llama = demo / "tiny-llama-shakespeare";
+const fs::path moe = demo / "tiny-qwen3-moe-shakespeare";
+
+constexpr const char* autoround_w4 = R"(quant_stage:
+  quant_modifiers:
+    AutoRoundModifier:
+      iters: 3
+      batch_size: 2
+      ignore: [lm_head]
+      config_groups:
+        group_0: {targets: [Linear], weights: {num_bits: 4, type: int, symmetric: true, strategy: group, group_size: 64}}
+)";
+constexpr const char* autoround_w2 = R"(quant_stage:
+  quant_modifiers:
+    AutoRoundModifier:
+      iters: 3
+      batch_size: 2
+      ignore: [lm_head]
+      config_groups:
+        group_0: {targets: [Linear], weights: {num_bits: 2, type: int, symmetric: false, strategy: group, group_size: 32}}
+)";
+constexpr const char* nearest_w8 = R"(quant_stage:
+  quant_modifiers:
+    QuantizationModifier: {targets: [Linear], scheme: W8A16, ignore: [lm_head]}
+)";
+constexpr const char* nearest_w8_with_head = R"(quant_stage:
+  quant_modifiers:
+    QuantizationModifier: {targets: [Linear], scheme: W8A16}
+)";
+/// Two modifiers, each with its own modules; some blocks are left alone.
+constexpr const char* mixed = R"(quant_stage:
+  quant_modifiers:
+    AutoRoundModifier:
+      iters: 2
+      batch_size: 2
+      config_groups:
+        attention: {targets: ['re:.*layers\.[12]\.self_attn\..*_proj$'], weights: {num_bits: 4, type: int, symmetric: false, strategy: group, group_size: 64}}
+    QuantizationModifier:
+      config_groups:
+        mlp: {targets: ['re:.*layers\.[12]\.mlp\..*_proj$'], weights: {num_bits: 8, type: int, symmetric: true, strategy: channel}}
+)";
+
+class Recorder : public RunListener {
+public:
+    std::vector<RunEvent> events;
+    std::function<void(const RunEvent&)> react;
+    void on_event(const RunEvent& event) override {
+        events.push_back(event);
+        if (react) react(event);
+    }
+    template <class Event>
+    [[nodiscard]] std::vector<Event> all() const {
+        std::vector<Event> found;
+        for (const auto& event : events)
+            if (const auto* match = std::get_if<Event>(&event)) found.push_back(*match);
+        return found;
+    }
+};
+
+std::string read_bytes(const fs::path& path) {
+    std::ifstream stream(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// What a reader of the checkpoint computes, in the batches of the run.
+at::Tensor reopened_logits(const fs::path& model_dir, const at::Tensor& ids, const ComputeOptions& options, int64_t batch_size) {
+    const at::NoGradGuard no_grad;
+    const auto model = CausalLm::open(model_dir, options);
+    at::Tensor hidden = model->embed(ids).clone();
+    for (int64_t index = 0; index < model->config().num_hidden_layers; ++index) {
+        const auto block = model->load_block(index);
+        for (at::Tensor batch : hidden.split(batch_size)) batch.copy_(block->forward(batch, {}));
+    }
+    return model->logits(hidden);
+}
+
+}  // namespace
+
+class TestRun : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void init() { dir_ = std::make_unique<QTemporaryDir>(); }
+    void exportReopensAsTheSameModel_data();
+    void exportReopensAsTheSameModel();
+    void whatIsNotQuantizedIsCopied();
+    void sameSeedSameBytes();
+    void tuningLowersTheLoss();
+    void cancelKeepsTheRunDirectoryOnly();
+    void pauseIsToldAndEnds();
+    void eventsAreInOrder();
+    void expertTokensAddUp();
+    void runDirectoryTellsTheRun();
+    void listsAllProblemsAtOnce();
+    void refusesGroupsThatDoNotFit();
+    void namesAWeightThatIsNotFinite();
+
+private:
+    [[nodiscard]] fs::path path(const char* name) const { return fs::path(dir_->path().toStdString()) / name; }
+    [[nodiscard]] RunConfig config(const fs::path& model, const char* recipe) const;
+    std::unique_ptr<QTemporaryDir> dir_;
+};
+
+RunConfig TestRun::config(const fs::path& model, const char* recipe) const {
+    RunConfig config;
+    config.model_dir = model;
+    config.dataset = demo / "shakespeare.txt";
+    config.recipe_yaml = recipe;
+    config.output_dir = path("out");
+    config.num_samples = 5;
+    config.seq_len = 48;
+    config.device = "cpu";
+    config.dtype = "float32";
+    return config;
+}
+
+void TestRun::exportReopensAsTheSameModel_data() {
+    QTest::addColumn<QString>("model");
+    QTest::addColumn<QString>("recipe");
+    QTest::addColumn<QString>("dtype");
+    const std::pair<const char*, const char*> recipes[] = {
+        {"AutoRound W4 g64 sym", autoround_w4}, {"AutoRound W2 g32 asym", autoround_w2}, {"W8A16", nearest_w8}, {"mixed", mixed}};
+    for (const auto& [name, recipe] : recipes)
+        for (const auto& model : {llama, moe}) QTest::addRow("%s, %s", model.filename().c_str(), name) << QString::fromStdString(model.string()) << QString(recipe) << QString("float32");
+    QTest::addRow("llama, head too") << QString::fromStdString(llama.string()) << QString(nearest_w8_with_head) << QString("float32");
+    QTest::addRow("llama, bfloat16") << QString::fromStdString(llama.string()) << QString(autoround_w4) << QString("bfloat16");
+}
+
+void TestRun::exportReopensAsTheSameModel() {
+    QFETCH(QString, model);
+    QFETCH(QString, recipe);
+    QFETCH(QString, dtype);
+    RunConfig run = config(model.toStdString(), recipe.toUtf8().constData());
+    run.dtype = dtype.toStdString();
+    Recorder recorder;
+    RunControl control;
+    RunReporter reporter(recorder, control);
+    RunPlan plan = prepare_run(run);
+    CalibrationPipeline pipeline(plan, reporter);
+    const RunSummary summary = pipeline.run();
+    QVERIFY(summary.output_bytes > 0);
+
+    const at::Tensor ids = at::tensor(plan.samples.input_ids).view({plan.samples.num_samples, plan.samples.seq_len});
+    const at::Tensor in_memory = plan.model->logits(pipeline.hidden().quantized);
+    const at::Tensor reopened = reopened_logits(run.output_dir, ids, plan.model->options(), plan.batch_size);
+    QVERIFY2(at::equal(in_memory, reopened), concat("largest difference ", (in_memory - reopened).abs().max().item<double>()).c_str());
+    const at::Tensor original = reopened_logits(run.model_dir, ids, plan.model->options(), plan.batch_size);
+    QVERIFY(!at::equal(original, reopened));
+}
+
+void TestRun::whatIsNotQuantizedIsCopied() {
+    Recorder recorder;
+    RunControl control;
+    const RunConfig run = config(moe, nearest_w8);
+    run_calibration(run, recorder, control);
+    const Checkpoint source(run.model_dir), exported(run.output_dir);
+    int copied = 0, quantized = 0;
+    for (const auto& name : source.names()) {
+        if (exported.contains(name)) {
+            QVERIFY2(at::equal(source.tensor(name), exported.tensor(name)), name.c_str());
+            QVERIFY(source.entry(name).dtype == exported.entry(name).dtype);
+            ++copied;
+        } else {
+            const std::string module = name.substr(0, name.size() - std::string(".weight").size());
+            QVERIFY2(exported.contains(module + ".weight_packed"), name.c_str());
+            ++quantized;
+        }
+    }
+    QVERIFY(copied > 0);
+    QCOMPARE(quantized, int(std::get<RunFinished>(recorder.events.back()).summary.num_quantized_modules));
+    QVERIFY(!exported.contains("lm_head.weight"));  // tied, and absent in the source
+    const auto json = nlohmann::json::parse(read_bytes(run.output_dir / "config.json"));
+    const auto ignore = json["quantization_config"]["ignore"].get<std::vector<std::string>>();
+    QVERIFY(std::find(ignore.begin(), ignore.end(), "lm_head") != ignore.end());
+    QVERIFY(std::find(ignore.begin(), ignore.end(), "model.layers.1.mlp.gate") != ignore.end());
+    QCOMPARE(read_bytes(run.output_dir / "tokenizer.json"), read_bytes(run.model_dir / "tokenizer.json"));
+    QVERIFY(parse_recipe(read_bytes(run.output_dir / "recipe.yaml")).recipe.has_value());
+}
+
+void TestRun::sameSeedSameBytes() {
+    std::string bytes[2];
+    for (std::string& each : bytes) {
+        Recorder recorder;
+        RunControl control;
+        RunConfig run = config(llama, autoround_w4);
+        run.output_dir = path(&each == bytes ? "first" : "second");
+        run_calibration(run, recorder, control);
+        each = read_bytes(run.output_dir / "model.safetensors");
+    }
+    QVERIFY(!bytes[0].empty());
+    QVERIFY(bytes[0] == bytes[1]);
+}
+
+void TestRun::tuningLowersTheLoss() {
+    Recorder recorder;
+    RunControl control;
+    RunConfig run = config(llama, autoround_w2);
+    run.iters = 15;
+    run.batch_size = 5;  // all samples in every batch, so that iterations can be compared
+    run.output_dir.clear();
+    const RunSummary summary = run_calibration(run, recorder, control);
+    QVERIFY2(summary.mean_best_loss_mse < 0.9 * summary.mean_initial_loss_mse,
+             concat(summary.mean_initial_loss_mse, " -> ", summary.mean_best_loss_mse).c_str());
+    QCOMPARE(recorder.all<LossRecorded>().size(), 15u * 4u);
+    QVERIFY(!fs::exists(path("out")));
+}
+
+void TestRun::cancelKeepsTheRunDirectoryOnly() {
+    RunConfig run = config(llama, autoround_w4);
+    run.run_dir = path("run");
+    RunControl control;
+    Recorder recorder;
+    recorder.react = [&](const RunEvent& event) {
+        const auto* loss = std::get_if<LossRecorded>(&event);
+        if (loss && loss->block == 1 && loss->iteration == 1) control.request_cancel();
+    };
+    QVERIFY_EXCEPTION_THROWN(run_calibration(run, recorder, control), Cancelled);
+    QVERIFY(std::holds_alternative<RunStopped>(recorder.events.back()));
+    QCOMPARE(std::get<RunStopped>(recorder.events.back()).blocks_done, 1);
+    QCOMPARE(recorder.all<LossRecorded>().back().iteration, 1);
+    QStringList left;
+    for (const auto& entry : fs::directory_iterator(path(""))) left << QString::fromStdString(entry.path().filename().string());
+    QCOMPARE(left, QStringList{"run"});
+
+    std::ifstream journal(run.run_dir / "events.jsonl");
+    size_t lines = 0;
+    for (std::string line; std::getline(journal, line); ++lines)
+        QCOMPARE(to_json(run_event_from_json(nlohmann::json::parse(line))).dump(), to_json(recorder.events[lines]).dump());
+    QCOMPARE(lines, recorder.events.size());
+    QCOMPARE(nlohmann::json::parse(read_bytes(run.run_dir / "result.json"))["event"].get<std::string>(), "run_stopped");
+}
+
+void TestRun::pauseIsToldAndEnds() {
+    RunControl control;
+    Recorder recorder;
+    recorder.react = [&](const RunEvent& event) {
+        if (std::holds_alternative<BlockStarted>(event) && std::get<BlockStarted>(event).block == 0) control.pause();
+        if (std::holds_alternative<Paused>(event)) control.resume();
+    };
+    run_calibration(config(llama, nearest_w8), recorder, control);
+    QCOMPARE(recorder.all<Paused>().size(), 1u);
+    QCOMPARE(recorder.all<Resumed>().size(), 1u);
+    QVERIFY(std::holds_alternative<RunFinished>(recorder.events.back()));
+}
+
+void TestRun::eventsAreInOrder() {
+    RunControl control;
+    Recorder recorder;
+    const RunSummary summary = run_calibration(config(llama, autoround_w4), recorder, control);
+    QVERIFY(std::holds_alternative<RunStarted>(recorder.events.front()));
+    QCOMPARE(recorder.all<RunStarted>().front().num_quantized_modules, 28);
+    QCOMPARE(recorder.all<ModuleQuantized>().size(), 28u);
+    QCOMPARE(recorder.all<BlockStarted>().size(), 4u);
+    QCOMPARE(recorder.all<BlockFinished>().size(), 4u);
+    QCOMPARE(recorder.all<LossRecorded>().size(), 12u);
+    QCOMPARE(recorder.all<RangeObserved>().size(), 56u);
+    QCOMPARE(recorder.all<RunFinished>().size(), 1u);
+    QVERIFY(std::holds_alternative<RunFinished>(recorder.events.back()));
+    QCOMPARE(summary.num_quantized_modules, 28);
+    double fraction = 0;
+    for (const auto& progress : recorder.all<Progress>()) {
+        QVERIFY(progress.fraction >= fraction);
+        fraction = progress.fraction;
+    }
+    QCOMPARE(fraction, 1.0);
+    for (const auto& module : recorder.all<ModuleQuantized>())
+        QVERIFY2(module.weight_sqnr_db > 10 && module.weight_sqnr_db < 40, concat(module.module, " ", module.weight_sqnr_db).c_str());
+    for (const auto& range : recorder.all<RangeObserved>())
+        QVERIFY(range.min <= range.p001 && range.p001 < range.p999 && range.p999 <= range.max);
+}
+
+void TestRun::expertTokensAddUp() {
+    RunControl control;
+    Recorder recorder;
+    RunConfig run = config(moe, nearest_w8);
+    run.output_dir.clear();
+    run_calibration(run, recorder, control);
+    std::map<int64_t, int64_t> by_block;
+    std::set<int64_t> experts;
+    for (const auto& tokens : recorder.all<TokensCounted>()) {
+        if (tokens.expert >= 0 && QString::fromStdString(tokens.module).endsWith("up_proj")) {
+            by_block[tokens.block] += tokens.tokens;
+            experts.insert(tokens.expert);
+        }
+        if (tokens.expert < 0) QCOMPARE(tokens.tokens, 5 * 48);
+    }
+    QCOMPARE(by_block.size(), 3u);
+    QCOMPARE(experts.size(), 8u);
+    for (const auto& [block, tokens] : by_block) QCOMPARE(tokens, 5 * 48 * 2);
+}
+
+void TestRun::runDirectoryTellsTheRun() {
+    RunControl control;
+    Recorder recorder;
+    RunConfig run = config(llama, nearest_w8);
+    run.run_dir = path("run");
+    run_calibration(run, recorder, control);
+    QCOMPARE(read_bytes(run.run_dir / "recipe.yaml"), std::string(nearest_w8));
+    const auto about = nlohmann::json::parse(read_bytes(run.run_dir / "run.json"));
+    QCOMPARE(about["config"]["seq_len"].get<int>(), 48);
+    QVERIFY(about["config"]["iters"].is_null());
+    QCOMPARE(nlohmann::json::parse(read_bytes(run.run_dir / "result.json"))["event"].get<std::string>(), "run_finished");
+    run.output_dir = path("again");
+    try {
+        run_calibration(run, recorder, control);
+        QFAIL("a run directory was used twice");
+    } catch (const InputError& error) {
+        QVERIFY2(QString(error.what()).contains("holds a run already"), error.what());
+    }
+}
+
+void TestRun::listsAllProblemsAtOnce() {
+    RunControl control;
+    Recorder recorder;
+    RunConfig run = config(llama, nearest_w8);
+    run.dataset = path("missing.txt");
+    run.output_dir = llama;
+    try {
+        run_calibration(run, recorder, control);
+        QFAIL("accepted");
+    } catch (const InputError& error) {
+        const QStringList lines = QString(error.what()).split('\n');
+        QCOMPARE(lines.size(), 2);
+        QVERIFY2(lines[0].contains("missing.txt"), error.what());
+        QVERIFY2(lines[1].contains("not an empty directory"), error.what());
+    }
+    QCOMPARE(recorder.events.size(), 1u);
+    QVERIFY(std::holds_alternative<RunFailed>(recorder.events.back()));
+}
+
+void TestRun::refusesGroupsThatDoNotFit() {
+    RunControl control;
+    Recorder recorder;
+    std::string recipe = autoround_w4;
+    recipe.replace(recipe.find("group_size: 64"), 14, "group_size: 96");
+    try {
+        run_calibration(config(llama, recipe.c_str()), recorder, control);
+        QFAIL("accepted");
+    } catch (const InputError& error) {
+        QVERIFY2(QString(error.what()).contains("96") && QString(error.what()).contains("256"), error.what());
+    }
+    QVERIFY(!fs::exists(path("out")));
+}
+
+void TestRun::namesAWeightThatIsNotFinite() {
+    const fs::path broken = path("broken");
+    fs::copy(llama, broken);
+    const std::string module = "model.layers.2.mlp.down_proj";
+    {
+        const SafetensorsFile source(llama / "model.safetensors");
+        std::vector<NamedTensor> tensors;
+        for (const auto& [name, entry] : source.entries()) tensors.push_back({name, source.tensor(name).clone()});
+        for (auto& [name, tensor] : tensors)
+            if (name == module + ".weight") tensor[5].slice(0, 0, 3).fill_(std::numeric_limits<float>::quiet_NaN());
+        write_safetensors(broken / "model.safetensors", tensors);
+    }
+    RunControl control;
+    Recorder recorder;
+    try {
+        run_calibration(config(broken, nearest_w8), recorder, control);
+        QFAIL("accepted");
+    } catch (const RunError& error) {
+        QVERIFY2(QString(error.what()).startsWith(QString::fromStdString(module) + ": the weight holds 3 values"), error.what());
+    }
+    QVERIFY(std::holds_alternative<RunFailed>(recorder.events.back()));
+    QVERIFY(!fs::exists(path("out")));
+}
+
+QTEST_GUILESS_MAIN(TestRun)
+#include "tst_run.moc"
