@@ -6,6 +6,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "core/kernels/cpu/lanes.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -73,10 +75,11 @@ namespace avx512 {
 const GroupLanes& group_lanes() {
     static const GroupLanes chosen = [] {
 #if defined(CALIBENCH_X86_LANES)
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vl"))
-            return avx512::make_lanes("AVX-512");
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::make_lanes("AVX2");
+        switch (lanes::instruction_set()) {
+            case lanes::InstructionSet::Avx512: return avx512::make_lanes("AVX-512");
+            case lanes::InstructionSet::Avx2: return avx2::make_lanes("AVX2");
+            case lanes::InstructionSet::Baseline: break;
+        }
 #endif
         return baseline::make_lanes("baseline");
     }();

@@ -32,6 +32,18 @@ struct ErrorFormat {
     bool is_weighted;     ///< errors are taken in float32 and multiplied by a weight each; else rounded like the rest
 };
 
+/// How scale and zero point follow from a range (compressed_tensors' calculate_qparams, without scale_dtype).
+struct ScaleRule {
+    ErrorFormat::Rounding rounding;
+    bool is_symmetric;
+    float low, high;   ///< of the quantized values
+    float divisor;     ///< of absmax (symmetric) or of max - min
+    float least;       ///< instead of a zero scale
+};
+
+/// Scales and zero points of 16 candidates: the range times each factor.
+using ScaleFunction = void (*)(const ScaleRule& rule, float min, float max, const float* factors, float* scales, float* zero_points);
+
 struct ErrorInputs {
     const float* values;       ///< `size` values, zeros up to a multiple of 16
     const float* weights;      ///< the same for is_weighted
@@ -49,10 +61,11 @@ struct GroupLanes {
 
     void (*widen_bf16)(const BFloat16Bits* x, int64_t size, float* out);
 
-    /// Extends min[run], max[run] to the run's values; both become NaN when one of these is.
-    void (*range_f32)(const float* x, int64_t runs, int64_t size, float* min, float* max);
-    void (*range_bf16)(const BFloat16Bits* x, int64_t runs, int64_t size, float* min, float* max);
+    /// min[run] and max[run] of the run's values, and of what they held before when `extend`; NaN where a value is NaN.
+    void (*range_f32)(const float* x, int64_t runs, int64_t size, bool extend, float* min, float* max);
+    void (*range_bf16)(const BFloat16Bits* x, int64_t runs, int64_t size, bool extend, BFloat16Bits* min, BFloat16Bits* max);
 
+    ScaleFunction candidate_scales;
     /// The loop for a format. It adds the sum of |dequantize(quantize(value)) - value|^exponent to sums[candidate], in the
     /// reference's order of operations: divide, add zero point, clamp, round, subtract zero point, multiply.
     ErrorFunction (*error_function)(const ErrorFormat& format, const PowerTable& power);

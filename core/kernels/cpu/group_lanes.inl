@@ -8,7 +8,7 @@ typedef uint16_t Half __attribute__((vector_size(2 * CALIBENCH_LANES)));
 
 constexpr int64_t lanes = CALIBENCH_LANES;
 
-inline Float broadcast(float x) { return Float{} + x; }
+inline Float broadcast(float x) { return x - Float{}; }
 
 inline Float load(const float* from) {
     Float x;
@@ -40,41 +40,106 @@ inline void widen_run(const BFloat16Bits* x, int64_t size, float* out) {
     for (; i < size; ++i) out[i] = widen(x[i]);
 }
 
+/// x[lane ^ distance]: what a lane's partner holds.
+inline Float swap_lanes(Float x, uint32_t distance) {
+#if !defined(__clang__)
+    Uint partner;
+    for (uint32_t lane = 0; lane < CALIBENCH_LANES; ++lane) partner[lane] = lane ^ distance;
+    return __builtin_shuffle(x, partner);
+#else
+    Float swapped;
+    for (uint32_t lane = 0; lane < CALIBENCH_LANES; ++lane) swapped[lane] = x[lane ^ distance];
+    return swapped;
+#endif
+}
+
+/// In the order of the processor's own instructions: of two unordered values, the second.
+inline Float least(Float a, Float b) { return a < b ? a : b; }
+inline Float greatest(Float a, Float b) { return a > b ? a : b; }
+
+inline float sum_of_lanes(Float x) {
+#pragma GCC unroll 4
+    for (uint32_t distance = CALIBENCH_LANES / 2; distance > 0; distance /= 2) x += swap_lanes(x, distance);
+    return x[0];
+}
+inline float least_lane(Float x) {
+#pragma GCC unroll 4
+    for (uint32_t distance = CALIBENCH_LANES / 2; distance > 0; distance /= 2) x = least(x, swap_lanes(x, distance));
+    return x[0];
+}
+inline float greatest_lane(Float x) {
+#pragma GCC unroll 4
+    for (uint32_t distance = CALIBENCH_LANES / 2; distance > 0; distance /= 2) x = greatest(x, swap_lanes(x, distance));
+    return x[0];
+}
+
+inline void narrow(float value, float& out) { out = value; }
+/// Exact for a value that came from a bfloat16.
+inline void narrow(float value, BFloat16Bits& out) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    out.bits = uint16_t(bits >> 16);
+}
+
 // ---- min and max
 
+/// One run, NaN lost. What was NaN or infinite makes `check` NaN or infinite.
 template <typename T>
-void range_of_run(const T* x, int64_t size, float& min, float& max) {
-    float low = min, high = max;
-    bool has_nan = false;
+void range_of_run(const T* x, int64_t size, float& min, float& max, Float& check) {
     int64_t i = 0;
     if (size >= lanes) {
         Float lows = load(x), highs = lows;
-        Int unordered = lows != lows;
+        check += lows;
         for (i = lanes; i + lanes <= size; i += lanes) {
             const Float value = load(x + i);
-            lows = value < lows ? value : lows;
-            highs = value > highs ? value : highs;
-            unordered |= value != value;
+            lows = least(lows, value);
+            highs = greatest(highs, value);
+            check += value;
         }
-        for (int lane = 0; lane < lanes; ++lane) {
-            low = lows[lane] < low ? lows[lane] : low;
-            high = highs[lane] > high ? highs[lane] : high;
-            has_nan |= unordered[lane] != 0;
-        }
+        const float low = least_lane(lows), high = greatest_lane(highs);
+        min = low < min ? low : min;
+        max = high > max ? high : max;
     }
     for (; i < size; ++i) {
         const float value = widen(x[i]);
-        low = value < low ? value : low;
-        high = value > high ? value : high;
-        has_nan |= value != value;
+        min = value < min ? value : min;
+        max = value > max ? value : max;
+        check[0] += value;
     }
-    min = has_nan ? __builtin_nanf("") : low;
-    max = has_nan ? __builtin_nanf("") : high;
 }
 
 template <typename T>
-void range_of_runs(const T* x, int64_t runs, int64_t size, float* min, float* max) {
-    for (int64_t run = 0; run < runs; ++run) range_of_run(x + run * size, size, min[run], max[run]);
+bool has_nan(const T* x, int64_t size) {
+    bool found = false;
+    for (int64_t i = 0; i < size; ++i) found |= widen(x[i]) != widen(x[i]);
+    return found;
+}
+
+template <typename T>
+void range_of_runs(const T* x, int64_t runs, int64_t size, bool extend, T* min, T* max) {
+    constexpr int64_t block = 256;  // runs between two looks at the sum that tells of NaN
+    for (int64_t first = 0; first < runs; first += block) {
+        const int64_t last = first + block < runs ? first + block : runs;
+        Float check = {};
+        for (int64_t run = first; run < last; ++run) {
+            float low = __builtin_inff(), high = -__builtin_inff();
+            range_of_run(x + run * size, size, low, high, check);
+            if (extend) {
+                const float past_low = widen(min[run]), past_high = widen(max[run]);
+                low = past_low < low || past_low != past_low ? past_low : low;
+                high = past_high > high || past_high != past_high ? past_high : high;
+            }
+            narrow(low, min[run]);
+            narrow(high, max[run]);
+        }
+        const float total = sum_of_lanes(check);
+        if (total - total == 0) continue;  // neither NaN nor infinite
+        for (int64_t run = first; run < last; ++run) {
+            if (!has_nan(x + run * size, size)) continue;
+            narrow(__builtin_nanf(""), min[run]);
+            narrow(__builtin_nanf(""), max[run]);
+        }
+    }
 }
 
 // ---- quantization errors
@@ -101,26 +166,16 @@ inline Float look_up(const float* table, Uint index) {
 #endif
 }
 
-inline float sum_of_lanes(Float x) {
-#if !defined(__clang__)
-    for (uint32_t distance = CALIBENCH_LANES / 2; distance > 0; distance /= 2) {
-        Uint partner;
-        for (uint32_t lane = 0; lane < CALIBENCH_LANES; ++lane) partner[lane] = lane ^ distance;
-        x += __builtin_shuffle(x, partner);
-    }
-    return x[0];
-#else
-    float sum = 0;
-    for (int lane = 0; lane < CALIBENCH_LANES; ++lane) sum += x[lane];
-    return sum;
-#endif
+/// To the nearest float of so many mantissa bits, ties to even: adding and taking away 1.5 * 2^23 times the last place wanted
+/// leaves the rest to the processor's own rounding. normal: the power of two below which numbers are subnormal.
+inline Float round_to_mantissa(Float x, Float normal, Float magic_factor) {
+    const Float magic = greatest((Float)((Uint)x & 0x7f800000u), normal) * magic_factor;
+    return (x + magic) - magic;
 }
 
-/// To the nearest float of so many mantissa bits, ties to even: adding and taking away 1.5 * 2^23 times the last place wanted
-/// leaves the rest to the processor's own rounding. least: the power of two below which numbers are subnormal.
-inline Float round_to_mantissa(Float x, Float least, Float magic_factor) {
-    const Float power = (Float)((Uint)x & 0x7f800000u);
-    const Float magic = (power < least ? least : power) * magic_factor;
+/// For |x| < 2^22.
+inline Float round_to_integer(Float x) {
+    const Float magic = broadcast(0x1.8p23f);
     return (x + magic) - magic;
 }
 
@@ -137,13 +192,46 @@ inline Float round_to(std::integral_constant<ErrorFormat::Rounding, ErrorFormat:
     return rounded > broadcast(65504.0f) ? infinity : rounded < broadcast(-65504.0f) ? -infinity : rounded;
 }
 
+template <ErrorFormat::Rounding rounding>
+void scales_of_candidates(const ScaleRule& rule, float min, float max, const float* factors, float* scales, float* zero_points) {
+    constexpr std::integral_constant<ErrorFormat::Rounding, rounding> to_format;
+    const Float zero = {}, low = broadcast(rule.low), high = broadcast(rule.high), divisor = broadcast(rule.divisor);
+    for (int candidate = 0; candidate < 16; candidate += CALIBENCH_LANES) {
+        const Float factor = load(factors + candidate);
+        const Float bottom = least(round_to(to_format, broadcast(min) * factor), zero);
+        const Float top = greatest(round_to(to_format, broadcast(max) * factor), zero);
+        const Float extent = rule.is_symmetric ? greatest(zero - bottom, top) : round_to(to_format, top - bottom);
+        Float scale = round_to(to_format, extent / divisor);
+        Float zero_point = {};
+        if (!rule.is_symmetric) {
+            zero_point = round_to(to_format, low - round_to(to_format, bottom / scale));
+            zero_point = least(greatest(zero_point, low), high);
+            zero_point = zero_point == zero_point ? round_to_integer(zero_point) : zero;  // of an empty range
+        }
+        scale = scale == zero ? broadcast(rule.least) : scale;
+        std::memcpy(scales + candidate, &scale, sizeof scale);
+        std::memcpy(zero_points + candidate, &zero_point, sizeof zero_point);
+    }
+}
+
+inline void candidate_scales(const ScaleRule& rule, float min, float max, const float* factors, float* scales, float* zero_points) {
+    switch (rule.rounding) {
+        case ErrorFormat::Rounding::Float32: return scales_of_candidates<ErrorFormat::Rounding::Float32>(rule, min, max, factors, scales, zero_points);
+        case ErrorFormat::Rounding::BFloat16: return scales_of_candidates<ErrorFormat::Rounding::BFloat16>(rule, min, max, factors, scales, zero_points);
+        case ErrorFormat::Rounding::Float16: return scales_of_candidates<ErrorFormat::Rounding::Float16>(rule, min, max, factors, scales, zero_points);
+    }
+}
+
 template <ErrorFormat::Rounding rounding, bool float_levels, bool has_zero_point, bool whole_exponent, bool is_weighted>
 void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const PowerTable& power, double* sums) {
     constexpr std::integral_constant<ErrorFormat::Rounding, rounding> to_format;
     constexpr std::integral_constant<ErrorFormat::Rounding, is_weighted ? ErrorFormat::Rounding::Float32 : rounding> to_errors;
     const Float low = broadcast(format.low), high = broadcast(format.high);
-    const Float least = broadcast(__builtin_ldexpf(1.0f, format.least_exponent));
-    const Float magic = broadcast(__builtin_ldexpf(1.5f, float_levels ? 23 - format.mantissa_bits : 23));
+    const Float normal = broadcast(__builtin_ldexpf(1.0f, format.least_exponent));
+    const Float magic = broadcast(__builtin_ldexpf(1.5f, 23 - format.mantissa_bits));
+
+    Float coefficients[8];
+    for (int term = 0; term < 8; ++term) coefficients[term] = broadcast(power.coefficients[term]);
 
     for (int64_t candidate = 0; candidate < inputs.candidates; ++candidate) {
         const Float scale = broadcast(inputs.scales[candidate * inputs.stride]);
@@ -153,9 +241,8 @@ void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const Powe
             const Float value = load(inputs.values + i);
             Float level = round_to(to_format, value / scale);
             if (has_zero_point) level = round_to(to_format, level + zero_point);
-            level = low > level ? low : level;
-            level = high < level ? high : level;
-            level = float_levels ? round_to_mantissa(level, least, magic) : (level + magic) - magic;
+            level = least(greatest(level, low), high);
+            level = float_levels ? round_to_mantissa(level, normal, magic) : round_to_integer(level);
             if (has_zero_point) level = round_to(to_format, level - zero_point);
             const Float back = round_to(to_format, level * scale);
             const Uint error = (Uint)round_to(to_errors, back - value) & 0x7fffffffu;
@@ -166,9 +253,9 @@ void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const Powe
                 for (int factor = 1; factor < power.whole_exponent; ++factor) raised = raised * (Float)error;
             } else {
                 const Float mantissa = (Float)((error & 0x007fffffu) | 0x3f800000u) - broadcast(1.5f);
-                raised = broadcast(power.coefficients[7]);
-                for (int term = 6; term >= 0; --term)
-                    raised = multiply_add(raised, mantissa, broadcast(power.coefficients[term]));
+                raised = coefficients[7];
+#pragma GCC unroll 7
+                for (int term = 6; term >= 0; --term) raised = multiply_add(raised, mantissa, coefficients[term]);
                 raised = raised * look_up(power.scale_of_exponent, error >> 23);
             }
             raised = round_to(to_errors, raised);
@@ -200,5 +287,5 @@ inline ErrorFunction error_function(const ErrorFormat& format, const PowerTable&
 }
 
 inline GroupLanes make_lanes(const char* name) {
-    return {name, widen_run, range_of_runs<float>, range_of_runs<BFloat16Bits>, error_function};
+    return {name, widen_run, range_of_runs<float>, range_of_runs<BFloat16Bits>, candidate_scales, error_function};
 }

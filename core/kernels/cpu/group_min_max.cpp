@@ -1,7 +1,5 @@
 #include "core/kernels/cpu/group_min_max.h"
 
-#include <limits>
-
 #include <ATen/ATen.h>
 
 #include "core/kernels/cpu/group_lanes.h"
@@ -10,13 +8,19 @@
 namespace calibench {
 
 template <typename T>
-static void extend_ranges(const T* x, const GroupGrid& grid, const GroupTile& tile,
-                          void (*range)(const T*, int64_t, int64_t, float*, float*), float* min, float* max) {
-    for (int64_t observation = tile.observation_begin; observation < tile.observation_end; ++observation) {
-        const T* runs = x + grid.offset(observation, tile.group_begin);
+using RangeFunction = void (*)(const T* x, int64_t runs, int64_t size, bool extend, T* min, T* max);
+
+template <typename T>
+static void find_ranges(const at::Tensor& values, const GroupGrid& grid, RangeFunction<T> range, at::Tensor& min, at::Tensor& max) {
+    const T* const x = static_cast<const T*>(values.const_data_ptr());
+    T* const mins = static_cast<T*>(min.data_ptr());
+    T* const maxs = static_cast<T*>(max.data_ptr());
+    for_each_tile(grid, [&](const GroupTile& tile) {
         const int64_t first = tile.part * grid.groups + tile.group_begin;
-        range(runs, tile.group_end - tile.group_begin, grid.run_size(observation), min + first, max + first);
-    }
+        for (int64_t observation = tile.observation_begin; observation < tile.observation_end; ++observation)
+            range(x + grid.offset(observation, tile.group_begin), tile.group_end - tile.group_begin, grid.run_size(observation),
+                  observation != tile.observation_begin, mins + first, maxs + first);
+    });
 }
 
 std::pair<at::Tensor, at::Tensor> group_min_max(const at::Tensor& x) {
@@ -25,25 +29,18 @@ std::pair<at::Tensor, at::Tensor> group_min_max(const at::Tensor& x) {
 
     const at::Tensor values = x.contiguous();
     const GroupGrid grid(values);
-    at::Tensor min = at::full({grid.parts, grid.groups}, std::numeric_limits<float>::infinity(), at::kFloat);
-    at::Tensor max = at::full({grid.parts, grid.groups}, -std::numeric_limits<float>::infinity(), at::kFloat);
-    float* const mins = min.data_ptr<float>();
-    float* const maxs = max.data_ptr<float>();
-    const void* const data = values.const_data_ptr();
-    const bool is_float = x.scalar_type() == at::kFloat;
-    for_each_tile(grid, [&](const GroupTile& tile) {
-        const GroupLanes& lanes = group_lanes();
-        if (is_float)
-            extend_ranges(static_cast<const float*>(data), grid, tile, lanes.range_f32, mins, maxs);
-        else
-            extend_ranges(static_cast<const BFloat16Bits*>(data), grid, tile, lanes.range_bf16, mins, maxs);
-    });
+    at::Tensor min = at::empty({grid.parts, grid.groups}, x.options());
+    at::Tensor max = at::empty({grid.parts, grid.groups}, x.options());
+    if (x.scalar_type() == at::kFloat)
+        find_ranges<float>(values, grid, group_lanes().range_f32, min, max);
+    else
+        find_ranges<BFloat16Bits>(values, grid, group_lanes().range_bf16, min, max);
     if (grid.parts > 1) {
         min = min.amin(0);
         max = max.amax(0);
     }
     const auto shape = x.sizes().slice(1, size_t(x.dim() - 2));
-    return {min.to(x.scalar_type()).view(shape), max.to(x.scalar_type()).view(shape)};
+    return {min.view(shape), max.view(shape)};
 }
 
 }  // namespace calibench
