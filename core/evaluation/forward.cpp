@@ -43,7 +43,8 @@ void forward_file(const ForwardOptions& options) {
     const at::NoGradGuard no_grad;
     if (options.threads > 0) at::set_num_threads(options.threads);
     const Inputs inputs = read_inputs(options.inputs);
-    const auto model = CausalLm::open(options.model_dir, choose_compute(options.device, options.dtype, read_model_config(options.model_dir).dtype));
+    const DType stored = read_model_config(options.model_dir).dtype;
+    const auto model = CausalLm::open(options.model_dir, choose_compute(options.device, options.dtype, stored));
     const SequenceContext context{.attention_mask = inputs.mask};
     const auto written = [](const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); };
 

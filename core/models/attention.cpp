@@ -4,7 +4,8 @@
 
 namespace calibench {
 
-AttentionMask make_attention_mask(const at::Tensor& padding_mask, std::optional<int64_t> window, int64_t seq, at::Device device) {
+AttentionMask make_attention_mask(const at::Tensor& padding_mask, std::optional<int64_t> window, int64_t seq,
+                                  at::Device device) {
     const bool padded = padding_mask.defined() && !padding_mask.all().item<bool>();
     const bool windowed = window && *window < seq;
     if (!padded && !windowed) return {};

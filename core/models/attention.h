@@ -16,7 +16,8 @@ struct AttentionMask {
 };
 /// `window`: a query sees itself and the window - 1 tokens before it. Padding: see SequenceContext. A padded position sees
 /// itself, so that no row of the softmax is empty.
-[[nodiscard]] AttentionMask make_attention_mask(const at::Tensor& padding_mask, std::optional<int64_t> window, int64_t seq, at::Device device);
+[[nodiscard]] AttentionMask make_attention_mask(const at::Tensor& padding_mask, std::optional<int64_t> window, int64_t seq,
+                                                at::Device device);
 
 /// Causal self-attention with grouped key/value heads and rotary positions.
 struct Attention {

@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "core/models/checkpoint.h"
 #include "core/models/layers.h"
 #include "core/models/model_config.h"
-#include "core/models/safetensors.h"
 
 namespace calibench {
 
@@ -22,7 +22,8 @@ public:
     virtual ~DecoderBlock() = default;
     /// hidden [batch, seq, hidden_size] -> the same shape.
     [[nodiscard]] virtual at::Tensor forward(const at::Tensor& hidden, const SequenceContext& context) = 0;
-    /// Every projection in model order, experts included; pointers live as long as the block.
+    /// Every projection in model order, experts included but no router (transformers' is no Linear either). The pointers live as
+    /// long as the block.
     [[nodiscard]] virtual std::vector<Linear*> linears() = 0;
     /// Name prefix: "model.layers.3".
     [[nodiscard]] virtual const std::string& name() const = 0;

@@ -13,7 +13,8 @@ namespace {
 /// The modules of one block by their names within it ("self_attn.q_proj").
 class BlockParts {
 public:
-    BlockParts(const WeightStore& store, int64_t index) : store_(store), name_(block_name(index)), specs_(block_modules(store.config(), index)) {
+    BlockParts(const WeightStore& store, int64_t index)
+        : store_(store), name_(block_name(index)), specs_(block_modules(store.config(), index)) {
         for (const ModuleSpec& spec : specs_) by_name_.emplace(spec.name.substr(name_.size() + 1), &spec);
     }
 
@@ -53,8 +54,8 @@ Attention load_attention(const BlockParts& parts, const ModelConfig& config, con
 }
 
 std::unique_ptr<FeedForward> load_mlp(const BlockParts& parts, const ModelConfig& config, const std::string& prefix) {
-    return std::make_unique<GatedMlp>(parts.linear(prefix + ".gate_proj"), parts.linear(prefix + ".up_proj"), parts.linear(prefix + ".down_proj"),
-                                      find_activation(config.hidden_act));
+    return std::make_unique<GatedMlp>(parts.linear(prefix + ".gate_proj"), parts.linear(prefix + ".up_proj"),
+                                      parts.linear(prefix + ".down_proj"), find_activation(config.hidden_act));
 }
 
 std::unique_ptr<FeedForward> load_feed_forward(const BlockParts& parts, const ModelConfig& config) {

@@ -35,7 +35,7 @@ public:
         if (value == nullptr) return std::nullopt;
         if (!value->is_number_integer() || (value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(most)) ||
             value->get<int64_t>() < least || value->get<int64_t>() > most)
-            fail(key, concat("must be a whole number from ", least, " to ", most, ", not ", value->dump()));
+            fail(key, concat("must be a whole number from ", least, " to ", most, ", not ", shown(*value)));
         return value->get<int64_t>();
     }
     [[nodiscard]] int64_t required_integer(const char* key, int64_t most = kMostElements) const {
@@ -47,7 +47,7 @@ public:
         const json* value = find(key);
         if (value == nullptr) return std::nullopt;
         if (!value->is_number() || !std::isfinite(value->get<double>()) || value->get<double>() <= 0)
-            fail(key, concat("must be a positive number, not ", value->dump()));
+            fail(key, concat("must be a positive number, not ", shown(*value)));
         return value->get<double>();
     }
     [[nodiscard]] double required_positive_number(const char* key) const {
@@ -58,13 +58,13 @@ public:
     [[nodiscard]] bool boolean(const char* key, bool otherwise) const {
         const json* value = find(key);
         if (value == nullptr) return otherwise;
-        if (!value->is_boolean()) fail(key, concat("must be true or false, not ", value->dump()));
+        if (!value->is_boolean()) fail(key, concat("must be true or false, not ", shown(*value)));
         return value->get<bool>();
     }
     [[nodiscard]] std::optional<std::string> text(const char* key) const {
         const json* value = find(key);
         if (value == nullptr) return std::nullopt;
-        if (!value->is_string()) fail(key, concat("must be text, not ", value->dump()));
+        if (!value->is_string()) fail(key, concat("must be text, not ", shown(*value)));
         return value->get<std::string>();
     }
     [[nodiscard]] std::optional<ConfigReader> object(const char* key) const {
@@ -72,6 +72,11 @@ public:
         if (value == nullptr) return std::nullopt;
         if (!value->is_object()) fail(key, "must be a JSON object");
         return ConfigReader(*value, concat(where_, ": ", key));
+    }
+    /// A value as it stands in the file, short enough for a sentence.
+    [[nodiscard]] static std::string shown(const json& value) {
+        const std::string text = value.dump();
+        return text.size() <= 60 ? text : text.substr(0, 60) + "...";
     }
     [[noreturn]] void fail(const char* key, const std::string& problem) const {
         throw InputError(concat(where_, ": ", key, " ", problem, "."));
@@ -131,7 +136,8 @@ RopeParameters read_rope(const ConfigReader& reader, int64_t max_position_embedd
     rope.rope_type = type ? *type : parameters->text("type").value_or(rope.rope_type);
     if (rope.rope_type == "default") return rope;
     if (rope.rope_type != "linear" && rope.rope_type != "llama3")
-        parameters->fail(type ? "rope_type" : "type", concat("\"", rope.rope_type, "\" is not supported; known are default, linear and llama3"));
+        parameters->fail(type ? "rope_type" : "type",
+                         concat("\"", rope.rope_type, "\" is not supported; known are default, linear and llama3"));
 
     rope.factor = parameters->required_positive_number("factor");
     if (rope.rope_type == "linear") return rope;
@@ -155,8 +161,9 @@ std::vector<std::optional<int64_t>> read_windows(const ConfigReader& reader, con
     if (const json* types = reader.find("layer_types")) {
         if (!types->is_array() || types->size() != count) reader.fail("layer_types", "must have one entry per block");
         for (size_t i = 0; i < count; ++i) {
-            if ((*types)[i] == "sliding_attention") windows[i] = window;
-            else if ((*types)[i] != "full_attention") reader.fail("layer_types", concat("has the unknown entry ", (*types)[i].dump()));
+            const json& type = (*types)[i];
+            if (type == "sliding_attention") windows[i] = window;
+            else if (type != "full_attention") reader.fail("layer_types", concat("has the unknown entry ", ConfigReader::shown(type)));
         }
     } else {
         const auto first = static_cast<size_t>(reader.integer("max_window_layers", 0).value_or(28));  // transformers' default
@@ -235,6 +242,7 @@ ModelConfig read_model_config(const fs::path& model_dir) {
     if (!head_dim && config.hidden_size % config.num_attention_heads != 0)
         reader.fail("num_attention_heads", "must divide hidden_size where head_dim is not given");
     config.head_dim = head_dim.value_or(config.hidden_size / config.num_attention_heads);
+    if (config.head_dim > kMostElements / config.num_attention_heads) reader.fail("head_dim", "is too large");
     if (config.head_dim % 2 != 0) reader.fail("head_dim", concat("must be even for rotary embeddings, not ", config.head_dim));
     config.vocab_size = reader.required_integer("vocab_size");
     config.max_position_embeddings = reader.integer("max_position_embeddings").value_or(0);

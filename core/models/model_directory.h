@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/models/checkpoint.h"
 #include "core/models/model_config.h"
-#include "core/models/safetensors.h"
 #include "core/models/stored_modules.h"
 
 namespace calibench {

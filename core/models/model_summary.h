@@ -9,10 +9,10 @@
 
 namespace calibench {
 
-/// One module that holds weights, as a tree shows it. No tensors: safe for the window.
+/// One module whose weight is a matrix, as a tree shows it; norms are counted in the summary, not listed. No tensors: safe for the window.
 struct ModuleInfo {
     std::string name;        ///< "model.layers.0.self_attn.q_proj"
-    std::string class_name;  ///< what recipes target: Linear, Embedding, ...
+    std::string class_name;  ///< what recipes target: Linear, Embedding; a router has its own ("Qwen3MoeTopKRouter")
     int block = -1;          ///< decoder block, -1 outside
     int expert = -1;         ///< expert within the block, -1 outside
     std::vector<int64_t> shape;  ///< of the weight: [out, in]

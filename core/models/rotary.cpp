@@ -19,7 +19,8 @@ at::Tensor inverse_frequencies(const RopeParameters& rope, int64_t head_dim) {
     const at::Tensor wavelength = at::full_like(plain, 2 * std::numbers::pi) / plain;
     const at::Tensor slow = wavelength > context / rope.low_freq_factor;
     const at::Tensor fast = wavelength < context / rope.high_freq_factor;
-    const at::Tensor smooth = (at::full_like(plain, context) / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+    const at::Tensor turns = at::full_like(plain, context) / wavelength;
+    const at::Tensor smooth = (turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
     const at::Tensor blended = (1 - smooth) * plain / rope.factor + smooth * plain;
     return at::where(slow, plain / rope.factor, at::where(fast, plain, blended));
 }
@@ -28,7 +29,8 @@ at::Tensor inverse_frequencies(const RopeParameters& rope, int64_t head_dim) {
 
 RotaryEmbedding::RotaryEmbedding(const RopeParameters& rope, int64_t head_dim) : inverse_frequency_(inverse_frequencies(rope, head_dim)) {}
 
-RotaryEmbedding::Angles RotaryEmbedding::angles(const at::Tensor& position_ids, int64_t seq, at::ScalarType dtype, at::Device device) const {
+RotaryEmbedding::Angles RotaryEmbedding::angles(const at::Tensor& position_ids, int64_t seq, at::ScalarType dtype,
+                                                at::Device device) const {
     const at::Tensor positions = position_ids.defined() ? position_ids.to(device, at::kFloat)
                                                         : at::arange(seq, at::TensorOptions(at::kFloat).device(device)).unsqueeze(0);
     const at::Tensor half = positions.unsqueeze(-1) * inverse_frequency_.to(device);  // [batch, seq, head_dim / 2]

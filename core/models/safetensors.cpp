@@ -1,21 +1,15 @@
 #include "core/models/safetensors.h"
 
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <set>
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/models/memory_map.h"
 
 namespace calibench {
 
@@ -38,12 +32,6 @@ const std::map<std::string, at::ScalarType>& scalar_types() {
     return types;
 }
 
-/// A name out of an untrusted file, made fit for a message.
-std::string quoted(const std::string& name) {
-    constexpr size_t longest = 120;
-    return concat('"', name.size() <= longest ? name : name.substr(0, longest) + "...", '"');
-}
-
 /// Bytes of a tensor, or nothing when they do not fit an int64. Zero dimensions count as one for the check, since strides
 /// multiply the other dimensions all the same.
 std::optional<uint64_t> byte_size(const std::vector<int64_t>& shape, uint64_t item_size) {
@@ -58,36 +46,6 @@ std::optional<uint64_t> byte_size(const std::vector<int64_t>& shape, uint64_t it
     }
     return size;
 }
-
-/// A whole file, mapped read-only.
-class MemoryMap {
-public:
-    explicit MemoryMap(const fs::path& path) {
-        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        if (file < 0) throw InputError(concat(path.string(), " cannot be opened: ", std::strerror(errno), "."));
-        struct stat status {};
-        const bool regular = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode);
-        size_ = regular ? static_cast<uint64_t>(status.st_size) : 0;
-        void* address = size_ > 0 ? ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0) : nullptr;
-        const int error = errno;
-        ::close(file);
-        if (!regular) throw InputError(concat(path.string(), " is not a file."));
-        if (address == MAP_FAILED) throw RunError(concat(path.string(), " cannot be mapped into memory: ", std::strerror(error), "."));
-        bytes_ = static_cast<const char*>(address);
-    }
-    ~MemoryMap() {
-        if (bytes_ != nullptr) ::munmap(const_cast<char*>(bytes_), size_);
-    }
-    MemoryMap(const MemoryMap&) = delete;
-    MemoryMap& operator=(const MemoryMap&) = delete;
-
-    [[nodiscard]] const char* bytes() const { return bytes_; }
-    [[nodiscard]] uint64_t size() const { return size_; }
-
-private:
-    const char* bytes_ = nullptr;  ///< null for an empty file
-    uint64_t size_ = 0;
-};
 
 /// Reads and checks the JSON header of one file.
 class HeaderParser {
@@ -142,7 +100,7 @@ private:
         if (!dtype.is_string()) fail(name, "has a dtype that is no text");
         entry.dtype = dtype.get<std::string>();
         const auto type = scalar_types().find(entry.dtype);
-        if (type == scalar_types().end()) fail(name, concat("has the dtype ", quoted(entry.dtype), ", which Calibench does not read"));
+        if (type == scalar_types().end()) fail(name, concat("has the dtype ", quoted_name(entry.dtype), ", which Calibench does not read"));
 
         const json& shape = field("shape");
         if (!shape.is_array()) fail(name, "has a shape that is no list");
@@ -183,11 +141,12 @@ private:
             expected = entry->end;
         }
         if (expected != data_bytes_)
-            throw InputError(concat(path_.string(), ": ", data_bytes_ - expected, " bytes after the last tensor belong to none; the file is damaged."));
+            throw InputError(concat(path_.string(), ": ", data_bytes_ - expected,
+                                    " bytes after the last tensor belong to none; the file is damaged."));
     }
 
     [[noreturn]] void fail(const std::string& name, const std::string& problem) const {
-        throw InputError(concat(path_.string(), ": tensor ", quoted(name), " ", problem, "."));
+        throw InputError(concat(path_.string(), ": tensor ", quoted_name(name), " ", problem, "."));
     }
 
     const fs::path& path_;
@@ -203,9 +162,11 @@ struct SafetensorsFile::Mapping {
         uint64_t header_bytes = 0;
         for (uint64_t i = kLengthBytes; i-- > 0;) header_bytes = header_bytes << 8 | static_cast<unsigned char>(map.bytes()[i]);
         if (header_bytes > kMaxHeaderBytes)
-            throw InputError(concat(path.string(), ": a header of ", header_bytes, " bytes is beyond all measure; this is no safetensors file."));
+            throw InputError(concat(path.string(), ": a header of ", header_bytes,
+                                    " bytes is beyond all measure; this is no safetensors file."));
         if (header_bytes > map.size() - kLengthBytes)
-            throw InputError(concat(path.string(), ": the header should have ", header_bytes, " bytes, but the file ends before; it is truncated."));
+            throw InputError(concat(path.string(), ": the header should have ", header_bytes,
+                                    " bytes, but the file ends before; it is truncated."));
         const char* header_begin = map.bytes() + kLengthBytes;
         data = header_begin + header_bytes;
         HeaderParser header(path, map.size() - kLengthBytes - header_bytes);
@@ -221,8 +182,12 @@ struct SafetensorsFile::Mapping {
     std::map<std::string, std::string> metadata;
 };
 
-int64_t SafetensorsFile::Entry::num_elements() const { return num_bytes() / static_cast<int64_t>(c10::elementSize(scalar_types().at(dtype))); }
 bool SafetensorsFile::Entry::is_floating_point() const { return at::isFloatingType(scalar_types().at(dtype)); }
+
+std::string quoted_name(const std::string& name) {
+    constexpr size_t longest = 120;
+    return concat('"', name.size() <= longest ? name : name.substr(0, longest) + "...", '"');
+}
 
 SafetensorsFile::SafetensorsFile(const fs::path& path) : mapping_(std::make_shared<const Mapping>(path)) {}
 SafetensorsFile::~SafetensorsFile() = default;
@@ -235,7 +200,7 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const { re
 
 at::Tensor SafetensorsFile::tensor(const std::string& name) const {
     const auto found = mapping_->entries.find(name);
-    if (found == mapping_->entries.end()) throw InputError(concat(path().string(), " has no tensor ", quoted(name), "."));
+    if (found == mapping_->entries.end()) throw InputError(concat(path().string(), " has no tensor ", quoted_name(name), "."));
     const Entry& entry = found->second;
     const at::ScalarType type = scalar_types().at(entry.dtype);
     const char* begin = mapping_->data + entry.begin;
@@ -254,95 +219,8 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
 void SafetensorsFile::release(const std::string& name) const {
     const auto found = mapping_->entries.find(name);
     if (found == mapping_->entries.end()) return;
-    // Whole pages inside the tensor only: its neighbours may be in use.
-    const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const auto begin = (reinterpret_cast<uintptr_t>(mapping_->data + found->second.begin) + page - 1) / page * page;
-    const auto end = reinterpret_cast<uintptr_t>(mapping_->data + found->second.end) / page * page;
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
-
-Checkpoint::Checkpoint(const fs::path& model_dir) : model_dir_(model_dir) {
-    const fs::path single = model_dir / "model.safetensors";
-    const fs::path index = model_dir / "model.safetensors.index.json";
-    std::error_code ignored;
-    if (fs::exists(single, ignored)) {
-        shards_.emplace_back(single);
-        for (const auto& [name, entry] : shards_.front().entries()) shard_of_.emplace(name, 0);
-    } else if (fs::exists(index, ignored)) {
-        open_indexed_shards(index);
-    } else if (!fs::is_directory(model_dir, ignored)) {
-        throw InputError(concat(model_dir.string(), " is not a directory."));
-    } else if (fs::exists(model_dir / "pytorch_model.bin", ignored) || fs::exists(model_dir / "pytorch_model.bin.index.json", ignored)) {
-        throw InputError(concat(model_dir.string(), " holds pytorch_model.bin weights only; convert them to safetensors first."));
-    } else {
-        throw InputError(concat(model_dir.string(), " has neither model.safetensors nor model.safetensors.index.json."));
-    }
-}
-
-void Checkpoint::open_indexed_shards(const fs::path& index) {
-    json parsed;
-    try {
-        std::ifstream in(index, std::ios::binary);
-        parsed = json::parse(in);
-    } catch (const json::exception&) {
-        throw InputError(concat(index.string(), ": not valid JSON."));
-    }
-    if (!parsed.is_object() || !parsed.contains("weight_map") || !parsed["weight_map"].is_object())
-        throw InputError(concat(index.string(), ": weight_map is missing."));
-
-    std::map<std::string, std::vector<std::string>> tensors_of;
-    for (const auto& [tensor, shard] : parsed["weight_map"].items()) {
-        const std::string file = shard.is_string() ? shard.get<std::string>() : "";
-        if (file.empty() || file == "." || file == ".." || file.find_first_of(std::string("/\\\0", 3)) != std::string::npos)
-            throw InputError(concat(index.string(), ": the shard of ", quoted(tensor), " must be the name of a file in the same directory, not ",
-                                    quoted(file), "."));
-        tensors_of[file].push_back(tensor);
-    }
-
-    std::vector<std::string> missing;
-    for (const auto& [file, tensors] : tensors_of) {
-        std::error_code ignored;
-        if (!fs::exists(model_dir_ / file, ignored)) missing.push_back(file);
-    }
-    if (!missing.empty())
-        throw InputError(concat(index.string(), " names ", missing.size(), missing.size() == 1 ? " shard that is" : " shards that are",
-                                " not there: ", list_names(missing, missing.size()), "."));
-
-    for (const auto& [file, tensors] : tensors_of) {
-        shards_.emplace_back(model_dir_ / file);
-        std::vector<std::string> absent;
-        for (const std::string& tensor : tensors) {
-            if (shards_.back().contains(tensor)) shard_of_.emplace(tensor, shards_.size() - 1);
-            else absent.push_back(tensor);
-        }
-        if (!absent.empty())
-            throw InputError(concat(index.string(), " places ", list_names(absent), " in ", file, ", which does not hold ",
-                                    absent.size() == 1 ? "it." : "them."));
-    }
-}
-
-const SafetensorsFile& Checkpoint::shard_of(const std::string& name) const {
-    const auto found = shard_of_.find(name);
-    if (found == shard_of_.end()) throw InputError(concat(model_dir_.string(), " has no tensor ", quoted(name), "."));
-    return shards_[found->second];
-}
-
-const SafetensorsFile::Entry& Checkpoint::entry(const std::string& name) const { return shard_of(name).entries().at(name); }
-at::Tensor Checkpoint::tensor(const std::string& name) const { return shard_of(name).tensor(name); }
-void Checkpoint::release(const std::string& name) const { shard_of(name).release(name); }
-
-std::vector<std::string> Checkpoint::names() const {
-    std::vector<std::string> names;
-    names.reserve(shard_of_.size());
-    for (const auto& [name, shard] : shard_of_) names.push_back(name);
-    return names;
-}
-
-std::vector<std::string> Checkpoint::names_under(const std::string& module) const {
-    const std::string prefix = module + ".";
-    std::vector<std::string> names;
-    for (auto at = shard_of_.lower_bound(prefix); at != shard_of_.end() && at->first.starts_with(prefix); ++at) names.push_back(at->first);
-    return names;
+    // Only pages that are the tensor's alone: its neighbours may be in use.
+    MemoryMap::drop_pages(mapping_->data + found->second.begin, mapping_->data + found->second.end);
 }
 
 }  // namespace calibench

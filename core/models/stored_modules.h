@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/models/checkpoint.h"
 #include "core/models/model_config.h"
 #include "core/models/module_plan.h"
-#include "core/models/safetensors.h"
 #include "core/quantization/target.h"
 
 namespace calibench {

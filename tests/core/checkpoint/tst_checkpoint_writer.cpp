@@ -11,7 +11,7 @@
 #include "core/base/text.h"
 #include "core/checkpoint/checkpoint_writer.h"
 #include "core/checkpoint/output_file.h"
-#include "core/models/safetensors.h"
+#include "core/models/checkpoint.h"
 
 using namespace calibench;
 namespace fs = std::filesystem;

@@ -70,7 +70,8 @@ private Q_SLOTS:
         QVERIFY(refusal({{"ids", ids}}).contains("no tensor input_ids"));
         QVERIFY(refusal({{"input_ids", ids[0]}}).contains("shape [batch, sequence]"));
         QVERIFY(refusal({{"input_ids", ids.to(at::kFloat)}}).contains("must be integers, not F32"));
-        QVERIFY(refusal({{"input_ids", ids}, {"attention_mask", at::ones({1, 3}, at::kLong)}}).contains("attention_mask has the shape [1, 3]"));
+        const at::Tensor short_mask = at::ones({1, 3}, at::kLong);
+        QVERIFY(refusal({{"input_ids", ids}, {"attention_mask", short_mask}}).contains("attention_mask has the shape [1, 3]"));
         QVERIFY(refusal({{"input_ids", ids * 100000}}).contains("vocabulary has 256 entries"));
     }
 };

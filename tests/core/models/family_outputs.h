@@ -7,6 +7,7 @@
 
 #include <QString>
 
+#include "core/base/error.h"
 #include "core/models/causal_lm.h"
 
 /// What a whole model computes.
@@ -40,8 +41,9 @@ inline double relative_difference(const at::Tensor& actual, const at::Tensor& ex
 
 using Difference = double (*)(const at::Tensor& actual, const at::Tensor& expected, const at::Tensor& mask);
 
-/// Compares a directory's model with its expected.safetensors at unpadded positions. Returns what differs by more than `bound`.
-inline QString compare_with_expected(const std::string& directory, Difference difference, double bound) {
+/// Compares a directory's model with its expected.safetensors at unpadded positions. Returns what differs by more than `bound`, or
+/// why the directory could not be opened.
+inline QString compare_with_expected(const std::string& directory, Difference difference, double bound) try {
     const at::NoGradGuard no_grad;
     const calibench::SafetensorsFile expected(directory + "/expected.safetensors");
     const at::Tensor mask = expected.tensor("attention_mask");
@@ -54,4 +56,6 @@ inline QString compare_with_expected(const std::string& directory, Difference di
     QString report;
     for (size_t i = 0; i < outputs.hidden.size(); ++i) report += compare(QStringLiteral("hidden_%1").arg(i), outputs.hidden[i]);
     return report + compare("logits", outputs.logits);
+} catch (const calibench::InputError& error) {
+    return QString::fromUtf8(error.what());
 }

@@ -13,7 +13,8 @@ class DecoderFamiliesTest : public QObject {
     Q_OBJECT
 
     static QDir families() {
-        return QDir(qEnvironmentVariableIsSet("CALIBENCH_FAMILIES_DIR") ? qEnvironmentVariable("CALIBENCH_FAMILIES_DIR") : CALIBENCH_TEST_DATA "/families");
+        const QString own = QStringLiteral(CALIBENCH_TEST_DATA "/families");
+        return QDir(qEnvironmentVariable("CALIBENCH_FAMILIES_DIR", own));
     }
     static std::string folder(const QString& family) { return families().filePath(family).toStdString(); }
 
@@ -30,7 +31,8 @@ private Q_SLOTS:
         QVERIFY2(report.isEmpty(), qPrintable(report));
     }
 
-    /// Absolute positions do not matter to rotary attention, only distances: counting from the first token or from the padding is the same.
+    /// Absolute positions do not matter to rotary attention, only distances: counting from the first token or from the padding
+    /// is the same.
     void positions_may_start_anywhere() {
         at::NoGradGuard no_grad;
         const SafetensorsFile expected(folder("llama") + "/expected.safetensors");
