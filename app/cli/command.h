@@ -21,6 +21,7 @@ void add_run(CLI::App& app, Command& chosen);
 void add_eval(CLI::App& app, Command& chosen);
 void add_forward(CLI::App& app, Command& chosen);
 void add_tokenize(CLI::App& app, Command& chosen);
+void add_check(CLI::App& app, Command& chosen);
 void add_recipe(CLI::App& app, Command& chosen);
 
 }  // namespace calibench::cli

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     Command chosen;
     add_inspect(app, chosen);
+    add_check(app, chosen);
     add_run(app, chosen);
     add_eval(app, chosen);
     add_forward(app, chosen);

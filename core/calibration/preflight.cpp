@@ -1,0 +1,185 @@
+#include "core/calibration/preflight.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "core/base/error.h"
+#include "core/checkpoint/compressed_size.h"
+#include "core/evaluation/compute_options.h"
+#include "core/models/model_config.h"
+#include "core/quantization/qparams.h"
+#include "core/recipe/recipe_report.h"
+
+namespace calibench {
+
+namespace {
+
+/// LibTorch's own code and tables, once loaded and used.
+constexpr int64_t kLibraryBytes = 250LL << 20;
+/// Matrix products are this share of a run's time, as measured on small models; the rest is memory traffic.
+constexpr double kShareOfMatrixProducts = 0.6;
+
+struct BlockSize {
+    int64_t weights = 0;            ///< of all its Linears
+    double active_weights = 0;      ///< those one token meets: of experts only the chosen ones
+    int64_t tuned_weights = 0;
+    int64_t widest_intermediate = 0;
+};
+
+class Preflight {
+public:
+    Preflight(const RunConfig& config, const ServingOptions& serving)
+        : config_(config), serving_(serving), model_(inspect_model(config.model_dir)), dtype_(read_model_config(config.model_dir).dtype),
+          compute_(choose_compute(config.device, config.dtype, dtype_)) {}
+
+    PreflightReport run() {
+        ParsedRecipe parsed = parse_recipe(config_.recipe_yaml);
+        report_.diagnostics = std::move(parsed.diagnostics);
+        report_.source_bytes = model_.num_bytes;
+        if (!parsed.recipe) return std::move(report_);
+        recipe_ = std::move(*parsed.recipe);
+        resolved_ = resolve_recipe(recipe_, model_);
+        add(resolved_.diagnostics);
+        add(check_vllm(recipe_, resolved_, model_, serving_));
+        if (!model_.quantization_format.empty())
+            add({{Diagnostic::Severity::Error, "the model is quantized already (" + model_.quantization_format + "). Start from the original model.", 0, 0}});
+        report_.num_quantized = resolved_.modules.size();
+        if (!resolved_.has_errors()) {
+            estimate_size();
+            measure_blocks();
+            estimate_memory();
+            estimate_time();
+        }
+        return std::move(report_);
+    }
+
+private:
+    void add(const std::vector<Diagnostic>& diagnostics) {
+        report_.diagnostics.insert(report_.diagnostics.end(), diagnostics.begin(), diagnostics.end());
+    }
+
+    void estimate_size() {
+        const auto number_bytes = static_cast<int64_t>(c10::elementSize(to_scalar_type(dtype_)));
+        report_.compressed_bytes = model_.num_bytes;
+        int64_t stored = 0, weights = 0;
+        for (const ModuleInfo& module : model_.modules) {
+            const ResolvedModule* quantized = resolved_.find(module.name);
+            if (!quantized || module.shape.size() != 2) continue;
+            const int64_t size = module.shape[0] * module.shape[1];
+            const int64_t bytes = compressed_bytes(quantized->scheme, infer_format(quantized->scheme), module.shape[0], module.shape[1], number_bytes);
+            report_.compressed_bytes += bytes - size * number_bytes;
+            stored += bytes;
+            weights += size;
+        }
+        if (weights > 0) report_.bits_per_quantized_weight = 8.0 * static_cast<double>(stored) / static_cast<double>(weights);
+    }
+
+    [[nodiscard]] const AutoRoundSettings* tuning_of(const ResolvedModule& module) const {
+        const auto* settings = std::get_if<AutoRoundSettings>(&recipe_.modifiers[module.modifier].settings);
+        return settings && config_.iters.value_or(settings->iters) > 0 ? settings : nullptr;
+    }
+
+    void measure_blocks() {
+        for (const ModuleInfo& module : model_.modules) {
+            if (module.class_name != "Linear" || module.block < 0 || module.shape.size() != 2) continue;
+            BlockSize& block = blocks_[module.block];
+            const int64_t size = module.shape[0] * module.shape[1];
+            const double share = module.expert < 0 ? 1.0 : static_cast<double>(model_.num_experts_per_tok) / static_cast<double>(model_.num_experts);
+            block.weights += size;
+            block.active_weights += share * static_cast<double>(size);
+            block.widest_intermediate = std::max(block.widest_intermediate, module.shape[0]);
+            const ResolvedModule* quantized = resolved_.find(module.name);
+            if (!quantized) continue;
+            if (const AutoRoundSettings* settings = tuning_of(*quantized)) {
+                block.tuned_weights += size;
+                iters_ = std::max(iters_, config_.iters.value_or(settings->iters));
+                batch_size_ = std::min(config_.batch_size.value_or(settings->batch_size), config_.num_samples);
+            }
+        }
+    }
+
+    void estimate_memory() {
+        const auto number_bytes = static_cast<int64_t>(c10::elementSize(compute_.dtype));
+        const int64_t hidden_states = config_.num_samples * config_.seq_len * model_.hidden_size * number_bytes;
+        int64_t largest = 0;
+        for (const auto& [index, block] : blocks_) {
+            // Tuning keeps V, its best and their like in float32, and the rounded weight with its gradient in the compute dtype.
+            const int64_t tuning = block.tuned_weights * (2 * 4 + 2 * number_bytes);
+            // Autograd keeps about ten hidden-sized and four intermediate-sized tensors of a batch.
+            const int64_t activations = batch_size_ * config_.seq_len * (10 * model_.hidden_size + 4 * block.widest_intermediate) * number_bytes;
+            largest = std::max(largest, block.weights * number_bytes + tuning + activations);
+        }
+        report_.peak_memory_bytes = kLibraryBytes + largest + 3 * hidden_states;
+    }
+
+    /// Two forward passes of all samples, and three passes per tuned sample.
+    void estimate_time() {
+        const double tokens = static_cast<double>(config_.num_samples) * static_cast<double>(config_.seq_len);
+        const double tuned_tokens = static_cast<double>(iters_ * batch_size_ * config_.seq_len);
+        double operations = 0;
+        for (const auto& [index, block] : blocks_)
+            operations += 2 * block.active_weights * (2 * tokens + (block.tuned_weights > 0 ? 3 * tuned_tokens : 0));
+        report_.run_seconds = operations / operations_per_second() / kShareOfMatrixProducts;
+    }
+
+    /// Of a matrix product of this model's shape, on this machine.
+    [[nodiscard]] double operations_per_second() const {
+        const int64_t rows = std::clamp<int64_t>(batch_size_ * config_.seq_len, 64, 1024);
+        const int64_t hidden = std::clamp<int64_t>(model_.hidden_size, 64, 4096);
+        const auto options = at::device(compute_.device).dtype(compute_.dtype);
+        const at::Tensor x = at::ones({rows, hidden}, options), w = at::ones({hidden, hidden}, options);
+        (void)at::mm(x, w).sum().item<double>();  // the first call prepares the kernel
+        const auto start = std::chrono::steady_clock::now();
+        double seconds = 0;
+        int products = 0;
+        while (seconds < 0.05) {
+            (void)at::mm(x, w)[0][0].item<double>();
+            ++products;
+            seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        }
+        return 2.0 * static_cast<double>(rows * hidden * hidden) * products / seconds;
+    }
+
+    const RunConfig& config_;
+    const ServingOptions& serving_;
+    ModelSummary model_;
+    DType dtype_;
+    ComputeOptions compute_;
+    Recipe recipe_;
+    ResolvedRecipe resolved_;
+    std::map<int, BlockSize> blocks_;
+    int64_t iters_ = 0;
+    int64_t batch_size_ = 8;
+    PreflightReport report_;
+};
+
+}  // namespace
+
+bool PreflightReport::ok() const {
+    return std::none_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::Error; });
+}
+
+PreflightReport check_before_run(const RunConfig& config, const ServingOptions& serving) {
+    if (serving.tensor_parallel < 1) throw InputError("Tensor parallelism needs at least one GPU.");
+    if (config.threads > 0) at::set_num_threads(config.threads);
+    return Preflight(config, serving).run();
+}
+
+nlohmann::json to_json(const PreflightReport& report) {
+    nlohmann::json diagnostics = nlohmann::json::array();
+    for (const Diagnostic& diagnostic : report.diagnostics) diagnostics.push_back(to_json(diagnostic));
+    return {{"ok", report.ok()},
+            {"diagnostics", diagnostics},
+            {"num_quantized_modules", report.num_quantized},
+            {"source_bytes", report.source_bytes},
+            {"compressed_bytes", report.compressed_bytes},
+            {"bits_per_quantized_weight", report.bits_per_quantized_weight},
+            {"estimated_peak_memory_bytes", report.peak_memory_bytes},
+            {"estimated_run_seconds", report.run_seconds}};
+}
+
+}  // namespace calibench
