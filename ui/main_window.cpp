@@ -11,6 +11,7 @@
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
+#include <QScreen>
 #include <QStackedWidget>
 #include <QToolBar>
 #include <QToolButton>
@@ -93,7 +94,12 @@ void MainWindow::makeDocks() {
     };
     add(QStringLiteral("model"), tr("Model"), m_modelPanel);
     add(QStringLiteral("data"), tr("Calibration text"), m_dataPanel);
-    add(QStringLiteral("recipe"), tr("Recipe"), m_recipePanel);
+    QDockWidget* recipe = add(QStringLiteral("recipe"), tr("Recipe"), m_recipePanel);
+    connect(m_recipePanel, &RecipePanel::documentChanged, recipe, [this, recipe] {
+        const QString name = m_recipePanel->file().isEmpty() ? tr("untitled") : QFileInfo(m_recipePanel->file()).fileName();
+        recipe->setWindowTitle(m_recipePanel->modified() ? tr("Recipe: %1, not saved").arg(name) : tr("Recipe: %1").arg(name));
+        recipe->setToolTip(m_recipePanel->file());
+    });
     QDockWidget* log = add(QStringLiteral("log"), tr("Log"), logPanel);
     connect(&m_log, &LogModel::warningCountChanged, log, [log](int count) {
         log->setWindowTitle(count > 0 ? tr("Log: %n warning(s)", nullptr, count) : tr("Log"));
@@ -116,7 +122,8 @@ void MainWindow::makeDocks() {
 }
 
 void MainWindow::applyDefaultLayout() {
-    resize(1280, 720);
+    const QSize screenSize = screen()->availableSize();
+    resize((screenSize * 0.85).expandedTo({1280, 720}));
     setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
     const Qt::DockWidgetArea areas[] = {Qt::LeftDockWidgetArea, Qt::RightDockWidgetArea, Qt::RightDockWidgetArea, Qt::BottomDockWidgetArea};
@@ -125,7 +132,7 @@ void MainWindow::applyDefaultLayout() {
         addDockWidget(areas[i], m_docks[i]);
         m_docks[i]->show();
     }
-    resizeDocks({m_docks[0], m_docks[2]}, {318, 316}, Qt::Horizontal);
+    resizeDocks({m_docks[0], m_docks[2]}, {356, 284}, Qt::Horizontal);
     resizeDocks({m_docks[1], m_docks[2]}, {170, 420}, Qt::Vertical);
     resizeDocks({m_docks[3]}, {120}, Qt::Vertical);
 }
@@ -258,7 +265,7 @@ void MainWindow::openDemo() {
     const QDir demo(m_resources + QStringLiteral("/demo"));
     openModel(demo.filePath(QStringLiteral("tiny-llama-shakespeare")));
     openRecipe(QDir(m_resources).filePath(QStringLiteral("recipes/autoround_w4a16_g64.yaml")));
-    m_session.setData({.file = demo.absoluteFilePath(QStringLiteral("shakespeare.txt")), .numSamples = 64, .seqLen = 256});
+    m_session.setData({.file = demo.absoluteFilePath(QStringLiteral("shakespeare.txt")), .numSamples = 64, .seqLen = 256, .iters = 50});
 }
 
 void MainWindow::startRun() {

@@ -12,7 +12,7 @@ using Severity = LogModel::Severity;
 
 QString lossChange(double initial, double best) {
     if (!(initial > 0) || !std::isfinite(best)) return {};
-    return QStringLiteral("%1 %").arg(100 * (best / initial - 1), 0, 'f', 1);
+    return QStringLiteral("%1 %").arg(100 * (best / initial - 1), 0, 'f', 1);
 }
 
 RunLog::RunLog(RunController& controller, LogModel& log, QObject* parent) : QObject(parent), m_log(log) {

@@ -8,6 +8,7 @@
 
 #include "app/gui/core_services.h"
 #include "app/gui/resource_folder.h"
+#include "ui/english_plurals.h"
 #include "ui/main_window.h"
 #include "ui/theme.h"
 
@@ -19,6 +20,7 @@ namespace {
 /// What was asked for on the command line.
 struct Options {
     QString model, dataset, recipe, settings, screenshot;
+    QSize size;
     bool run = false;
     bool demo = false;
 };
@@ -36,10 +38,12 @@ Options parseOptions(const QCoreApplication& app) {
     const QCommandLineOption demo(QStringLiteral("demo"), tr("Open the bundled demo: model, text and recipe."));
     const QCommandLineOption settings(QStringLiteral("settings"), tr("Keep settings in FILE instead of the user's own."), QStringLiteral("FILE"));
     const QCommandLineOption screenshot(QStringLiteral("screenshot"), tr("Save a picture of the window when it has nothing left to do, and quit."), QStringLiteral("FILE"));
-    parser.addOptions({dataset, recipe, run, demo, settings, screenshot});
+    const QCommandLineOption size(QStringLiteral("size"), tr("Size of the window in pixels."), QStringLiteral("WIDTHxHEIGHT"));
+    parser.addOptions({dataset, recipe, run, demo, settings, screenshot, size});
     parser.process(app);
+    const QStringList sides = parser.value(size).split(QLatin1Char('x'));
     return {.model = parser.positionalArguments().value(0), .dataset = parser.value(dataset), .recipe = parser.value(recipe),
-            .settings = parser.value(settings), .screenshot = parser.value(screenshot), .run = parser.isSet(run), .demo = parser.isSet(demo)};
+            .settings = parser.value(settings), .screenshot = parser.value(screenshot), .size = {sides.value(0).toInt(), sides.value(1).toInt()}, .run = parser.isSet(run), .demo = parser.isSet(demo)};
 }
 
 /// Presses Run once model, text and recipe are read.
@@ -78,6 +82,7 @@ int main(int argc, char** argv) {
     QApplication::setApplicationDisplayName(QStringLiteral("Calibench"));
     QApplication::setApplicationVersion(QStringLiteral(CALIBENCH_VERSION));
     QApplication::setDesktopFileName(QStringLiteral("calibench"));
+    QApplication::installTranslator(new EnglishPlurals(&app));
     const Options options = parseOptions(app);
 
     Settings settings(options.settings);
@@ -90,6 +95,7 @@ int main(int argc, char** argv) {
     if (!options.dataset.isEmpty()) window.openData(options.dataset);
     if (!options.recipe.isEmpty()) window.openRecipe(options.recipe);
     if (!options.screenshot.isEmpty()) takeScreenshot(window, options.screenshot, options.run);
+    if (!options.size.isEmpty()) window.resize(options.size);
     window.show();
     return QApplication::exec();
 }

@@ -13,6 +13,7 @@
 
 #include "tests/ui/fake_core.h"
 #include "ui/actions.h"
+#include "ui/english_plurals.h"
 #include "ui/main_window.h"
 #include "ui/models/model_tree_model.h"
 #include "ui/panels/message_bar.h"
@@ -30,7 +31,10 @@ class TestMainWindow : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase() { installStyle(); }
+    void initTestCase() {
+        installStyle();
+        QCoreApplication::installTranslator(new EnglishPlurals(this));
+    }
 
     void init() {
         test::failOnAnyWarning();
@@ -106,8 +110,8 @@ private Q_SLOTS:
         w->actions().run->trigger();
         QVERIFY(!w->actions().run->isEnabled());
         QTRY_COMPARE(finished.count(), 1);
-        QVERIFY2(w->messages()->text().contains(QStringLiteral("Finished in 0:02: 6 module")), qPrintable(w->messages()->text()));
-        QVERIFY(w->messages()->text().contains(QStringLiteral("-50.0 %")));
+        QVERIFY2(w->messages()->text().contains(QStringLiteral("Finished in 0:02: 6 modules")), qPrintable(w->messages()->text()));
+        QVERIFY(w->messages()->text().contains(QStringLiteral("-50.0 %")));
         QVERIFY(w->actions().exportCheckpoint->isEnabled());
         QVERIFY(w->actions().run->isEnabled());
         const auto* tree = w->findChild<QTreeView*>();

@@ -106,7 +106,7 @@ private Q_SLOTS:
         plot.applySnapshot(snapshot);
 
         const auto bars = plottables<RangeBars>(canvasOf(plot));
-        QCOMPARE(bars.size(), 2 * 4);  // q, k, down, lm_head for weights and for inputs
+        QCOMPARE(bars.size(), 2 * 3);  // q, k, down for weights and for inputs; lm_head is left alone
         QCOMPARE(bars[0]->name(), QStringLiteral("q_proj"));
         QCOMPARE(bars[0]->bars().size(), 2u);
         QCOMPARE(bars[0]->bars()[0].max, 0.75);

@@ -21,8 +21,9 @@ LogPanel::LogPanel(LogModel& log, QWidget* parent) : QWidget(parent), m_view(new
     header->setSectionResizeMode(LogModel::MessageColumn, QHeaderView::Stretch);
     const int digit = fontMetrics().horizontalAdvance(QLatin1Char('0'));
     m_view->setColumnWidth(LogModel::TimeColumn, 10 * digit);
-    m_view->setColumnWidth(LogModel::ModuleColumn, 34 * digit);
-    m_view->setColumnWidth(LogModel::CountColumn, 8 * digit);
+    header->setSectionResizeMode(LogModel::ModuleColumn, QHeaderView::ResizeToContents);
+    header->setSectionResizeMode(LogModel::CountColumn, QHeaderView::ResizeToContents);
+    header->setResizeContentsPrecision(0);  // of the visible rows: a long log stays quick
     connect(m_view, &QTreeView::activated, this, [this](const QModelIndex& index) {
         if (const QString module = index.data(LogModel::ModuleRole).toString(); !module.isEmpty()) Q_EMIT moduleActivated(module);
     });

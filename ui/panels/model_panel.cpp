@@ -45,13 +45,17 @@ ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidge
     m_tree->setUniformRowHeights(true);
     m_tree->setAlternatingRowColors(true);
     m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    m_tree->setIndentation(14);
+    m_tree->setIndentation(12);
+    m_tree->setTextElideMode(Qt::ElideMiddle);  // experts differ in the middle of their names
     m_tree->setFrameShape(QFrame::NoFrame);
     m_tree->setAccessibleName(tr("Blocks and modules"));
     m_tree->header()->setStretchLastSection(true);
-    const int digit = fontMetrics().horizontalAdvance(QLatin1Char('0'));
-    const int widths[] = {18, 11, 9, 10, 17, 12};
-    for (int column = 0; column < ModelTreeModel::NUM_COLUMNS; ++column) m_tree->setColumnWidth(column, widths[column] * digit + 12);
+    QFont small = font();
+    small.setPointSizeF(small.pointSizeF() * 0.92);
+    m_tree->setFont(small);
+    const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
+    const int widths[] = {16, 14, 8, 10, 17, 11};
+    for (int column = 0; column < ModelTreeModel::NUM_COLUMNS; ++column) m_tree->setColumnWidth(column, widths[column] * digit + 6);
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ModelPanel::currentChanged);
 
     auto* copy = new QAction(tr("Copy rows"), m_tree);

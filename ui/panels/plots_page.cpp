@@ -58,7 +58,8 @@ void PlotsPage::showState() {
     else if (const QString obstacle = m_session.obstacle(); !obstacle.isEmpty())
         m_page->showEmpty(tr("The run's ranges, token counts and losses will show here. %1").arg(obstacle));
     else
-        m_page->showEmpty(tr("Everything is in place."), tr("Run"), [this] { Q_EMIT runRequested(); });
+        m_page->showEmpty(tr("Everything is in place to quantize %n module(s).", nullptr, static_cast<int>(m_session.schemes().size())), tr("Run"),
+                          [this] { Q_EMIT runRequested(); });
 }
 
 }  // namespace calibench

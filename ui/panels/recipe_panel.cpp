@@ -42,7 +42,7 @@ QString descriptionOf(const QString& file) {
 }  // namespace
 
 RecipePanel::RecipePanel(Session& session, const QString& presetFolder, QWidget* parent)
-    : QWidget(parent), m_session(session), m_editor(new RecipeEditor), m_name(new QLabel), m_count(new QLabel),
+    : QWidget(parent), m_session(session), m_editor(new RecipeEditor), m_count(new QLabel),
       m_problems(new QListWidget) {
     auto* presets = makeButton(QStringLiteral("preset"), tr("Presets"), tr("Start from a recipe that works; Undo brings back yours"));
     presets->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
@@ -63,9 +63,8 @@ RecipePanel::RecipePanel(Session& session, const QString& presetFolder, QWidget*
     bar->setContentsMargins(4, 4, 4, 0);
     bar->setSpacing(2);
     bar->addWidget(presets);
-    bar->addWidget(m_name, 1);
+    bar->addStretch();
     for (QToolButton* button : {openButton, saveButton, m_rewrite}) bar->addWidget(button);
-    m_name->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
 
     m_count->setContentsMargins(8, 4, 8, 4);
     m_problems->setWordWrap(true);
@@ -89,9 +88,8 @@ RecipePanel::RecipePanel(Session& session, const QString& presetFolder, QWidget*
         m_session.setRecipe(m_editor->toPlainText());
         if (m_session.checkingRecipe()) m_count->setText(tr("Checking…"));
     });
-    connect(m_editor->document(), &QTextDocument::modificationChanged, this, &RecipePanel::showName);
+    connect(m_editor->document(), &QTextDocument::modificationChanged, this, &RecipePanel::documentChanged);
     connect(&m_session, &Session::recipeChecked, this, &RecipePanel::showChecked);
-    showName();
     showChecked();
 }
 
@@ -112,7 +110,7 @@ QString RecipePanel::open(const QString& file) {
     m_editor->replaceText(QString::fromUtf8(yaml.readAll()));
     m_editor->document()->setModified(false);
     m_file = QFileInfo(file).absoluteFilePath();
-    showName();
+    Q_EMIT documentChanged();
     return {};
 }
 
@@ -122,7 +120,7 @@ QString RecipePanel::saveTo(const QString& file) {
     if (!ok) return tr("%1 cannot be written: %2.").arg(file, yaml.errorString());
     m_editor->document()->setModified(false);
     m_file = QFileInfo(file).absoluteFilePath();
-    showName();
+    Q_EMIT documentChanged();
     return {};
 }
 
@@ -130,13 +128,6 @@ bool RecipePanel::modified() const { return m_editor->document()->isModified(); 
 
 void RecipePanel::rewrite() {
     if (const auto& recipe = m_session.parsedRecipe()) m_editor->replaceText(QString::fromStdString(m_session.services().writeRecipe(*recipe)));
-}
-
-void RecipePanel::showName() {
-    const QString name = m_file.isEmpty() ? tr("Untitled") : QFileInfo(m_file).fileName();
-    m_name->setText(modified() ? name + QStringLiteral(" •") : name);
-    m_name->setToolTip(modified() ? tr("%1\nNot saved").arg(m_file) : m_file);
-    Q_EMIT documentChanged();
 }
 
 void RecipePanel::showChecked() {

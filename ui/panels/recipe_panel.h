@@ -36,12 +36,10 @@ private:
     void fillPresets(QMenu* menu, const QString& folder);
     void rewrite();
     void showChecked();
-    void showName();
 
     Session& m_session;
     QString m_file;
     RecipeEditor* m_editor;
-    QLabel* m_name;
     QLabel* m_count;
     QListWidget* m_problems;
     QToolButton* m_rewrite;

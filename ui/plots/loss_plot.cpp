@@ -51,7 +51,7 @@ LossPlot::LossPlot(const RunRecord& record, QWidget* parent) : Plot(parent), m_r
     m_strip->axis(QCPAxis::atBottom)->setTicker(QSharedPointer<IndexTicker>::create());
     m_strip->axis(QCPAxis::atLeft)->setLabel(tr("First, best"));
     m_main->axis(QCPAxis::atBottom)->setLabel(tr("Iteration"));
-    m_main->axis(QCPAxis::atBottom)->setTicker(QSharedPointer<NumberTicker>::create());
+    m_main->axis(QCPAxis::atBottom)->setTicker(QSharedPointer<IndexTicker>::create());
     m_main->axis(QCPAxis::atLeft)->setLabel(tr("Loss (mean squared error)"));
 
     const auto addScatter = [plot](QCPAxisRect* rect) {
@@ -70,9 +70,9 @@ LossPlot::LossPlot(const RunRecord& record, QWidget* parent) : Plot(parent), m_r
 
 void LossPlot::restyle(const PlotTheme& theme) {
     m_initial->setScatterStyle(dot(QCPScatterStyle::ssCircle, theme.muted, theme.background, 7));
-    m_best->setScatterStyle(dot(QCPScatterStyle::ssDisc, theme.accent, theme.accent, 8));
+    m_best->setScatterStyle(dot(QCPScatterStyle::ssCircle, theme.accent, theme.accent, 7));
     m_unimproved->setScatterStyle(dot(QCPScatterStyle::ssTriangle, theme.warning, theme.background, 10));
-    m_bestPoint->setScatterStyle(dot(QCPScatterStyle::ssDisc, theme.background, theme.accent, 10));
+    m_bestPoint->setScatterStyle(dot(QCPScatterStyle::ssCircle, theme.text, theme.accent, 10));
     m_notFinite->setScatterStyle(dot(QCPScatterStyle::ssCross, theme.warning, theme.warning, 9));
     for (QCPGraph* handle : m_handles) handle->setPen(QPen(theme.muted, 2));
     QColor thin = theme.muted;
@@ -131,7 +131,10 @@ void LossPlot::rebuildCurves() {
         x->setRange(0, std::max(1.0, last));
     }
 
-    double low = std::numeric_limits<double>::infinity(), high = 0;
+    struct Span {
+        double low = std::numeric_limits<double>::infinity(), high = 0;
+        void add(double value) { low = std::min(low, value), high = std::max(high, value); }
+    } own, others;
     QVector<double> badX;
     for (size_t i = 0; i < blocks.size(); ++i) {
         QVector<double> keys, values;
@@ -139,13 +142,17 @@ void LossPlot::rebuildCurves() {
             const bool good = drawable(point.y);
             keys << point.x;
             values << (good ? point.y : std::numeric_limits<double>::quiet_NaN());
-            if (static_cast<int>(i) != shown) continue;
-            if (!good) badX << point.x;
-            if (good) low = std::min(low, point.y), high = std::max(high, point.y);
+            const bool isShown = static_cast<int>(i) == shown;
+            if (good) (isShown ? own : others).add(point.y);
+            if (isShown && !good) badX << point.x;
         }
         m_curves[i]->setData(keys, values, true);
     }
-    if (high > 0 && following()) m_main->axis(QCPAxis::atLeft)->setRange(padded(low, high));
+    if (own.high > 0 && following()) {
+        // The finished blocks come into sight as far as they do not squeeze the one that matters.
+        const double low = std::min(own.low, std::max(others.low, own.low / 2)), high = std::max(own.high, std::min(others.high, own.high * 2));
+        m_main->axis(QCPAxis::atLeft)->setRange(padded(low, high));
+    }
 
     m_notFinite->setData(badX, QVector<double>(badX.size(), m_main->axis(QCPAxis::atLeft)->range().upper), true);
     m_bestPoint->data()->clear();

@@ -50,7 +50,8 @@ void PlotTheme::apply(QCPAxisRect* rect) const {
         axis->setLabelFont(small);
         axis->setSelectableParts(QCPAxis::spNone);
         axis->grid()->setPen(QPen(grid, 1));
-        axis->grid()->setZeroLinePen(QPen(zeroLine, 1));
+        const bool countsThings = axis->orientation() == Qt::Horizontal;  // blocks, iterations: their zero means nothing
+        axis->grid()->setZeroLinePen(countsThings ? Qt::NoPen : QPen(zeroLine, 1));
         axis->grid()->setSubGridVisible(false);
     }
 }
@@ -61,6 +62,8 @@ void PlotTheme::apply(QCPLegend* legend) const {
     legend->setBrush(Qt::NoBrush);
     legend->setBorderPen(Qt::NoPen);
     legend->setFont(small);
+    legend->setIconSize(12, 12);
+    legend->setIconTextPadding(4);
     legend->setTextColor(text);
     for (int i = 0; i < legend->itemCount(); ++i) {
         legend->item(i)->setTextColor(text);

@@ -26,9 +26,9 @@ RangePlot::RangePlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
     plot->plotLayout()->addElement(0, 0, m_legend);
     m_legend->setLayer(QStringLiteral("legend"));
     m_legend->setFillOrder(QCPLegend::foColumnsFirst);
-    m_legend->setWrap(10);
-    m_legend->setMargins(QMargins(12, 8, 12, 0));
-    m_legend->setMaximumSize(QWIDGETSIZE_MAX, 28);
+    m_legend->setWrap(8);
+    m_legend->setColumnSpacing(2);
+    m_legend->setMargins(QMargins(12, 6, 4, 0));
     plot->plotLayout()->setRowStretchFactor(0, 0.001);
 
     auto* margins = new QCPMarginGroup(plot);
@@ -48,7 +48,7 @@ RangePlot::RangePlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
     }
     QCPAxis* upper = m_panels[0].rect->axis(QCPAxis::atBottom);
     QCPAxis* lower = m_panels[1].rect->axis(QCPAxis::atBottom);
-    lower->setLabel(tr("Block"));
+    lower->setLabel(tr("Block (pale: smallest to largest, full: 99.8 % of the values)"));
     connect(upper, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), lower, qOverload<const QCPRange&>(&QCPAxis::setRange));
     connect(lower, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), upper, qOverload<const QCPRange&>(&QCPAxis::setRange));
     applyTheme();
@@ -90,7 +90,12 @@ void RangePlot::layOutModules() {
     std::map<int, int> placed;
     for (const ModuleRecord& module : modules) {
         if (module.block < 0) {
-            m_keys.push_back(static_cast<double>(labels.size()));
+            const bool known = module.weight || module.input;  // an output layer that is left alone takes no place
+            m_keys.push_back(known ? static_cast<double>(labels.size()) : -1);
+            if (!known) {
+                m_projectionOf.push_back(0);
+                continue;
+            }
             labels << QString::fromStdString(module.projection);
         } else {
             const double offset = placed[module.block]++ - (sizes[module.block] - 1) / 2.0;

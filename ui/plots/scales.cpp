@@ -88,8 +88,8 @@ QVector<double> IndexTicker::createTickVector(double, const QCPRange& range) {
     double first = std::max(0.0, std::ceil(range.lower)), last = std::floor(range.upper);
     if (!m_labels.isEmpty()) last = std::min(last, static_cast<double>(m_labels.size()) - 1);
     double stride = 1;
-    for (const double wider : {2.0, 5.0, 10.0, 20.0, 50.0, 100.0})
-        if ((last - first) / stride > 20) stride = wider;
+    for (const double wider : {2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 10000.0})
+        if ((last - first) / stride > 12) stride = wider;
     QVector<double> ticks;
     for (double tick = std::ceil(first / stride) * stride; tick <= last; tick += stride) ticks.append(tick);
     return ticks;
