@@ -104,8 +104,8 @@ public:
 
     [[nodiscard]] Batch next() {
         const std::vector<int64_t> picked = order_.next();
-        const at::Tensor index = at::tensor(picked, at::kLong).to(samples_.inputs.device());
-        const auto pick = [&](const at::Tensor& all) { return all.defined() ? all.index_select(0, index) : all; };
+        const at::Tensor index = at::tensor(picked, at::kLong);
+        const auto pick = [&](const at::Tensor& all) { return all.defined() ? all.index_select(0, index.to(all.device())) : all; };
         Batch batch{pick(samples_.inputs), pick(samples_.outputs), pick(loss_mask_), {}};
         batch.context.attention_mask = pick(samples_.attention_mask);
         return batch;
@@ -128,7 +128,9 @@ public:
     [[nodiscard]] Loss operator()(const at::Tensor& output, const Batch& batch) {
         at::NoGradGuard no_grad;
         if (block_loss_kernel_takes(output)) {
-            if (!gradient_.defined() || gradient_.sizes() != output.sizes()) gradient_ = at::empty_like(output, at::MemoryFormat::Contiguous);
+            if (!gradient_.defined() || gradient_.sizes() != output.sizes()) {
+                gradient_ = at::empty_like(output, at::MemoryFormat::Contiguous);
+            }
             const double mse = block_loss(output.detach().contiguous(), batch.outputs, batch.loss_mask, kLossScale, gradient_);
             return {mse, gradient_};
         }
@@ -149,7 +151,7 @@ private:
 [[noreturn]] void fail_not_finite(const DecoderBlock& block, const TunedLinears& linears, int64_t iteration) {
     const std::string module = linears.not_finite();
     if (!module.empty()) {
-        throw RunError(concat(module, ": the weight holds values that are not finite, so it cannot be tuned; fix it or ignore the module"));
+        throw RunError(concat(module, ": the weight holds values that are not finite; fix the checkpoint or ignore this module"));
     }
     throw RunError(concat(block.name(), ": the loss of iteration ", iteration,
                           " is not finite; look for infinite activations, or compute in float32"));
@@ -160,7 +162,9 @@ private:
 TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const std::map<std::string, QuantizationArgs>& schemes,
                         const AutoRoundOptions& options, RunControl& control,
                         const std::function<void(int64_t iteration, double loss_mse, bool best)>& on_iteration) {
-    if (options.iters <= 0 || options.batch_size <= 0) throw InputError("AutoRound needs at least one iteration and one sample per batch");
+    if (options.iters <= 0 || options.batch_size <= 0) {
+        throw InputError("AutoRound needs at least one iteration and one sample per batch");
+    }
     at::AutoGradMode enable_grad(true);
     TunedLinears linears(block, schemes, options);
     Batches batches(samples, options);

@@ -51,7 +51,7 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
     state_.range_max = groups.amax(-1).clamp_min(0).to(at::kFloat);
     state_.min_scale = at::ones_like(state_.range_min);
     state_.max_scale = at::ones_like(state_.range_max);
-    for (at::Tensor& v : v_) v = at::zeros_like(state_.weight, at::kFloat);
+    v_ = {at::zeros_like(state_.weight, at::kFloat), at::empty_like(state_.weight, at::kFloat)};
     best_min_scale_ = state_.min_scale.clone();
     best_max_scale_ = state_.max_scale.clone();
 

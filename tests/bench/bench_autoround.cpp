@@ -81,8 +81,8 @@ void report(const Options& options, const std::vector<BlockTime>& times) {
     for (const BlockTime& time : times) {
         std::printf("%-20s %8.3f s  loss %.4e -> %.4e\n", time.name.c_str(), time.seconds, time.first_loss, time.best_loss);
     }
-    std::printf("%s, %lld x %lld tokens, %d threads: %.1f ms an iteration\n", options.dtype.c_str(), static_cast<long long>(options.batch_size),
-                static_cast<long long>(options.seq_len), at::get_num_threads(), ms_per_iter);
+    std::printf("%s, %lld x %lld tokens, %d threads: %.1f ms an iteration\n", options.dtype.c_str(),
+                static_cast<long long>(options.batch_size), static_cast<long long>(options.seq_len), at::get_num_threads(), ms_per_iter);
 }
 
 void run(const Options& options) {

@@ -166,7 +166,8 @@ void GoldenAutoRoundBlock::whole_trace() {
         if (golden.expects("qdq." + layer)) {
             GOLDEN_COMPARE(compare_close(layer + " weight", qdq, golden.expected_tensor("qdq." + layer), rtol, 1e-7));
         } else {
-            GOLDEN_COMPARE(compare_close(layer + " mean |weight|", qdq.abs().mean(), golden.expected_tensor("qdq_absmean." + layer), 1e-4, 0));
+            const at::Tensor mean = golden.expected_tensor("qdq_absmean." + layer);
+            GOLDEN_COMPARE(compare_close(layer + " mean |weight|", qdq.abs().mean(), mean, 1e-4, 0));
         }
     }
 }

@@ -95,7 +95,9 @@ private Q_SLOTS:
 
     void loss_mask_leaves_out_padding_and_the_last_position() {
         const at::Tensor ids = at::tensor({5, 6, 7, 7, 7, 1, 2, 3, 4, 5}, at::kLong).view({2, 5});
-        const auto mask = [](std::initializer_list<int> values) { return at::tensor(at::ArrayRef<int>(values)).to(at::kBool).view({2, 5}); };
+        const auto mask = [](std::initializer_list<int> values) {
+            return at::tensor(at::ArrayRef<int>(values)).to(at::kBool).view({2, 5});
+        };
         QVERIFY(make_loss_mask(ids, {}, std::nullopt).equal(mask({1, 1, 0, 0, 0, 1, 1, 1, 1, 0})));
         QVERIFY(make_loss_mask(ids, {}, 6).equal(mask({1, 0, 1, 1, 0, 1, 1, 1, 1, 0})));
         const at::Tensor attention = at::tensor({0, 1, 1, 1, 1, 1, 1, 1, 1, 1}, at::kLong).view({2, 5});
