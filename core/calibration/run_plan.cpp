@@ -1,6 +1,7 @@
 #include "core/calibration/run_plan.h"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "core/base/error.h"
@@ -145,13 +146,23 @@ void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved, Problems& probl
     if (resolved.modules.empty() && !resolved.has_errors()) problems.add("The recipe quantizes no module of this model. Check its targets and ignore.");
 }
 
+/// Readers match routers as if they were Linears (compressed_tensors get_vllm_module_type), so the ignore list names them too.
+bool counts_as_linear(const std::string& class_name) {
+    const auto gate = class_name.find("Gate");
+    const bool is_gate = gate != std::string::npos && (gate + 4 == class_name.size() || !std::islower(static_cast<unsigned char>(class_name[gate + 4])));
+    return class_name == "Linear" || is_gate || class_name.find("Router") != std::string::npos || class_name.find("Gating") != std::string::npos;
+}
+
 /// Distinct schemes in model order, named as the reference names them.
 void plan_quantization_config(RunPlan& plan, const ResolvedRecipe& resolved) {
     std::vector<std::pair<std::string, QuantizationScheme>> groups;
     for (const auto& module : resolved.modules)
         if (std::none_of(groups.begin(), groups.end(), [&](const auto& group) { return group.second == module.scheme; }))
             groups.emplace_back(concat("group_", groups.size()), module.scheme);
-    plan.quantization_config = quantization_config_json(groups, resolved.ignored, {});
+    std::vector<std::string> ignored;
+    for (const auto& module : plan.summary.modules)
+        if (counts_as_linear(module.class_name) && !resolved.find(module.name)) ignored.push_back(module.name);
+    plan.quantization_config = quantization_config_json(groups, ignored, {});
 }
 
 /// The export at its largest (nothing shrinks) plus the shard being assembled.
