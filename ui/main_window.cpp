@@ -132,7 +132,8 @@ void MainWindow::applyDefaultLayout() {
         addDockWidget(areas[i], m_docks[i]);
         m_docks[i]->show();
     }
-    resizeDocks({m_docks[0], m_docks[2]}, {356, 284}, Qt::Horizontal);
+    // Half of the window for the plots; of the rest, the tree with its numbers needs more than the recipe.
+    resizeDocks({m_docks[0], m_docks[2]}, {width() * 28 / 100, width() * 22 / 100}, Qt::Horizontal);
     resizeDocks({m_docks[1], m_docks[2]}, {170, 420}, Qt::Vertical);
     resizeDocks({m_docks[3]}, {120}, Qt::Vertical);
 }
@@ -318,23 +319,23 @@ void MainWindow::chooseRecipe() {
     if (!file.isEmpty()) openRecipe(file);
 }
 
-bool MainWindow::saveRecipe() {
-    if (m_recipePanel->file().isEmpty()) return saveRecipeAs();
-    const QString error = m_recipePanel->saveTo(m_recipePanel->file());
-    if (!error.isEmpty()) m_messages->post(Kind::Error, error);
-    return error.isEmpty();
-}
+bool MainWindow::saveRecipe() { return m_recipePanel->file().isEmpty() ? saveRecipeAs() : saveRecipeTo(m_recipePanel->file()); }
 
 bool MainWindow::saveRecipeAs() {
     const QString suggestion = m_recipePanel->file().isEmpty() ? QStringLiteral("recipe.yaml") : m_recipePanel->file();
     const QString file = QFileDialog::getSaveFileName(this, tr("Save recipe"), suggestion, tr("Recipes (*.yaml *.yml)"));
-    if (file.isEmpty()) return false;
-    const QString error = m_recipePanel->saveTo(file);
-    if (error.isEmpty())
-        m_settings.addRecentRecipe(file);
-    else
+    return !file.isEmpty() && saveRecipeTo(file);
+}
+
+bool MainWindow::saveRecipeTo(const QString& file) {
+    const bool rewritten = m_recipePanel->rewriteOlderSpelling();
+    if (const QString error = m_recipePanel->saveTo(file); !error.isEmpty()) {
         m_messages->post(Kind::Error, error);
-    return error.isEmpty();
+        return false;
+    }
+    m_settings.addRecentRecipe(file);
+    if (rewritten) m_messages->post(Kind::Info, tr("Saved in the form that llm-compressor reads. Undo brings your own text back."));
+    return true;
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -58,6 +58,7 @@ private:
     void chooseRecipe();
     bool saveRecipe();
     bool saveRecipeAs();
+    bool saveRecipeTo(const QString& file);
     void showExportDialog();
     void openRunFolder();
     void showEnding(const RunSummary& summary);

@@ -48,8 +48,10 @@ Options parseOptions(const QCoreApplication& app) {
 
 /// Presses Run once model, text and recipe are read.
 void runWhenReady(MainWindow& window) {
-    QObject::connect(&window.session(), &Session::recipeChecked, &window, [&window] {
-        if (window.controller().state() == RunController::State::Idle) window.startRun();
+    auto* once = new QObject(&window);
+    QObject::connect(&window.session(), &Session::recipeChecked, once, [once, &window] {
+        window.startRun();
+        if (window.controller().active()) once->deleteLater();
     });
 }
 

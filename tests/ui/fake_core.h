@@ -4,6 +4,7 @@
 #include <QFile>
 #include <QString>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -29,6 +30,8 @@ inline CoreServices fakeCore(bool endless = false) {
             parsed.diagnostics.push_back({.message = "unknown key oops", .line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<long>(at), '\n')), .column = 1});
         else
             parsed.recipe = Recipe{.stage = "test"};
+        if (text.starts_with("modifiers:"))
+            parsed.diagnostics.push_back({.severity = Diagnostic::Severity::Note, .message = "llm-compressor reads nothing of this", .line = 1, .column = 1});
         return parsed;
     };
     services.resolveRecipe = [](const Recipe&, const ModelSummary& model) {

@@ -103,6 +103,20 @@ private Q_SLOTS:
         QVERIFY(saved.readAll().contains("# by hand"));
     }
 
+    void savesTheOlderSpellingInTheFormThatIsRead() {
+        Window w(*this);
+        openAll(*w.window);
+        RecipeEditor* editor = w->recipePanel()->editor();
+        editor->setPlainText(QStringLiteral("modifiers: {}\n"));
+        QTRY_VERIFY(!w->session().checkingRecipe());
+        QCOMPARE(editor->extraSelections().size(), 1);
+        w->actions().saveRecipe->trigger();
+        QFile saved(file("recipe.yaml"));
+        QVERIFY(saved.open(QIODevice::ReadOnly));
+        QCOMPARE(saved.readAll(), QByteArray("test_stage: {}\n"));
+        QVERIFY(w->messages()->text().contains(QStringLiteral("llm-compressor")));
+    }
+
     void runsToTheEnd() {
         Window w(*this);
         openAll(*w.window);

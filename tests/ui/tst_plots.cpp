@@ -155,6 +155,8 @@ private Q_SLOTS:
         QVERIFY(sizes.contains(4));  // the finished curve stays
         plot.showBlock(0);
         QCOMPARE(plot.shownBlock(), 0);
+        plot.follow();
+        QCOMPARE(plot.shownBlock(), 1);
         plot.showBlock(2);  // nothing there yet: the newest instead
         QCOMPARE(plot.shownBlock(), 1);
     }

@@ -95,7 +95,7 @@ void DataPanel::showData() {
 
     const QString problem = m_session.dataProblem();
     const auto tokens = static_cast<int64_t>(data.numSamples) * data.seqLen;
-    m_note->setText(problem.isEmpty() ? tr("%1 of text, of which %2 tokens are used")
+    m_note->setText(problem.isEmpty() ? tr("%1 of text; uses %2 tokens")
                                             .arg(formatBytes(static_cast<double>(QFileInfo(data.file).size())), formatCount(tokens))
                                       : problem);
     QPalette colours = palette();

@@ -32,7 +32,6 @@ PlotsPage::PlotsPage(Session& session, RunController& controller, QWidget* paren
     connect(&m_controller, &RunController::snapshotArrived, m_tokens, &TokenPlot::applySnapshot);
     connect(&m_controller, &RunController::snapshotArrived, m_loss, &LossPlot::applySnapshot);
     connect(&m_controller, &RunController::runStarted, this, [this] {
-        m_loss->showBlock(-1);
         for (Plot* plot : {static_cast<Plot*>(m_ranges), static_cast<Plot*>(m_tokens), static_cast<Plot*>(m_loss)}) plot->follow();
     });
     connect(&m_controller, &RunController::stateChanged, this, &PlotsPage::showState);

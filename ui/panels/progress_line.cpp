@@ -41,7 +41,9 @@ ProgressLine::ProgressLine(const RunController& controller, QWidget* parent)
     layout->addWidget(m_block, 2);
     layout->addWidget(m_times);
     layout->addStretch(0);
-    m_block->setFormat(QString());
+    // The usual texts have room from the start, so that the bars stay where they are.
+    m_stage->setMinimumWidth(fontMetrics().horizontalAdvance(tr("Calibrating, block 10 of 10")));
+    m_times->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("00:00, 00:00 ") + tr("left")));
 
     m_clock.setInterval(1s);
     connect(&m_clock, &QTimer::timeout, this, &ProgressLine::showTimes);

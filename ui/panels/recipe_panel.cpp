@@ -7,9 +7,13 @@
 #include <QLabel>
 #include <QListWidget>
 #include <QMenu>
+#include <QRegularExpression>
 #include <QSaveFile>
+#include <QTextBlock>
 #include <QToolButton>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 #include "ui/panels/recipe_editor.h"
 #include "ui/session.h"
@@ -122,6 +126,19 @@ QString RecipePanel::saveTo(const QString& file) {
     m_file = QFileInfo(file).absoluteFilePath();
     Q_EMIT documentChanged();
     return {};
+}
+
+bool RecipePanel::rewriteOlderSpelling() {
+    // The parser's notes on lines that open a modifier group say just this; see recipe_parser.cpp.
+    static const QRegularExpression opensGroup(QStringLiteral("modifiers\"?\\s*:"));
+    const auto& diagnostics = m_session.diagnostics();
+    const bool older = std::any_of(diagnostics.begin(), diagnostics.end(), [this](const Diagnostic& diagnostic) {
+        return diagnostic.severity == Diagnostic::Severity::Note &&
+               m_editor->document()->findBlockByNumber(diagnostic.line - 1).text().contains(opensGroup);
+    });
+    if (!older || m_session.checkingRecipe() || !m_session.parsedRecipe()) return false;
+    rewrite();
+    return true;
 }
 
 bool RecipePanel::modified() const { return m_editor->document()->isModified(); }

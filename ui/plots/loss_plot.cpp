@@ -90,6 +90,7 @@ void LossPlot::applySnapshot(const RunSnapshot& snapshot) {
 
 void LossPlot::showBlock(int block) {
     m_pinnedBlock = block;
+    offerToFollow(block >= 0);
     refresh();
 }
 

@@ -28,6 +28,7 @@ public:
 
 protected:
     void rebuild() override;
+    void followed() override { m_pinnedBlock = -1; }
     void restyle(const PlotTheme& theme) override;
 
 private:

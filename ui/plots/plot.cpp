@@ -57,13 +57,18 @@ void Plot::rebuildNow() {
 
 void Plot::follow() {
     m_following = true;
-    m_followButton->hide();
+    followed();
+    offerToFollow(false);
     refresh();
 }
 
 void Plot::stopFollowing() {
     m_following = false;
-    m_followButton->show();
+    offerToFollow(true);
+}
+
+void Plot::offerToFollow(bool offer) {
+    m_followButton->setVisible(offer || !m_following);
     m_followButton->raise();
 }
 

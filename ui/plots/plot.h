@@ -31,12 +31,14 @@ Q_SIGNALS:
 
 protected:
     virtual void rebuild() = 0;                                    ///< record -> plottables and ranges
+    virtual void followed() {}                                     ///< the user wants to keep up with the run again
     virtual void restyle(const PlotTheme& theme) { Q_UNUSED(theme); }  ///< beyond PlotTheme::apply
     [[nodiscard]] virtual QString moduleAt(const QPointF& pixel) const { Q_UNUSED(pixel); return {}; }
 
     [[nodiscard]] QCustomPlot* canvas() const { return m_canvas; }
     [[nodiscard]] const PlotTheme& theme() const { return m_theme; }
-    void applyTheme();  ///< call at the end of a subclass's constructor
+    void applyTheme();          ///< call at the end of a subclass's constructor
+    void offerToFollow(bool offer);  ///< something other than the newest is shown
 
     void changeEvent(QEvent* event) override;
     void showEvent(QShowEvent* event) override;

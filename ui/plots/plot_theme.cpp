@@ -62,7 +62,7 @@ void PlotTheme::apply(QCPLegend* legend) const {
     legend->setBrush(Qt::NoBrush);
     legend->setBorderPen(Qt::NoPen);
     legend->setFont(small);
-    legend->setIconSize(12, 12);
+    legend->setIconSize(12, 18);
     legend->setIconTextPadding(4);
     legend->setTextColor(text);
     for (int i = 0; i < legend->itemCount(); ++i) {
