@@ -21,8 +21,16 @@
 
 namespace calibench {
 
+static float round_to_bfloat16(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 /// The polynomial goes through x^exponent at the Chebyshev nodes of [1, 2): divided differences, then multiplied out.
-PowerTable::PowerTable(double exponent)
+PowerTable::PowerTable(double exponent, bool for_bfloat16)
     : whole_exponent(exponent == std::floor(exponent) && exponent >= 1 && exponent <= 4 ? int(exponent) : 0) {
     for (int biased = 1; biased < 255; ++biased) scale_of_exponent[biased] = float(std::exp2((biased - 127) * exponent));
     scale_of_exponent[0] = 0;  // zeros; subnormal errors are as good as none
@@ -42,6 +50,17 @@ PowerTable::PowerTable(double exponent)
         product[0] = differences[i] - nodes[i] * product[0];
     }
     for (int term = 0; term < terms; ++term) coefficients[term] = float(product[term]);
+
+    if (!for_bfloat16) return;
+    constexpr int mantissas = 128;
+    double powers[mantissas];
+    for (int mantissa = 0; mantissa < mantissas; ++mantissa) powers[mantissa] = std::pow(1 + double(mantissa) / mantissas, exponent);
+    of_bfloat16.resize(256 * mantissas);
+    for (int biased = 0; biased < 256; ++biased) {
+        const double scale = biased == 0 ? 0 : std::exp2((biased - 127) * exponent);
+        for (int mantissa = 0; mantissa < mantissas; ++mantissa)
+            of_bfloat16[size_t(biased * mantissas + mantissa)] = round_to_bfloat16(float(scale * powers[mantissa]));
+    }
 }
 
 namespace baseline {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace calibench {
 
@@ -9,14 +10,15 @@ struct BFloat16Bits {
     uint16_t bits;
 };
 
-/// |e|^exponent, tabulated: scale_of_exponent[biased exponent of e] * polynomial(mantissa - 1.5). A whole exponent is multiplied
-/// out instead, as LibTorch does. Relative error below 1e-6.
+/// |e|^exponent: scale_of_exponent[biased exponent of e] * polynomial(mantissa - 1.5), off by less than 1e-6 of it. A small whole
+/// exponent is multiplied out instead, as LibTorch does. Of a bfloat16 there are so few that each has its own entry, rounded.
 struct PowerTable {
-    explicit PowerTable(double exponent);
+    PowerTable(double exponent, bool for_bfloat16);
 
-    int whole_exponent;  ///< 0: use the table
+    int whole_exponent;  ///< 0: use the polynomial
     float scale_of_exponent[256];
-    float coefficients[8];  ///< from the constant up
+    float coefficients[7];  ///< from the constant up
+    std::vector<float> of_bfloat16;  ///< by the upper half of |e|'s bits
 };
 
 /// The values that a quantized number can take, and how the arithmetic around it rounds.

@@ -2,8 +2,8 @@
 // register. Plain vectors of GCC and Clang; where an instruction has no spelling of its own, an intrinsic.
 
 typedef float Float __attribute__((vector_size(4 * CALIBENCH_LANES)));
-typedef int32_t Int __attribute__((vector_size(4 * CALIBENCH_LANES)));
 typedef uint32_t Uint __attribute__((vector_size(4 * CALIBENCH_LANES)));
+typedef int16_t Short __attribute__((vector_size(4 * CALIBENCH_LANES)));
 typedef uint16_t Half __attribute__((vector_size(2 * CALIBENCH_LANES)));
 
 constexpr int64_t lanes = CALIBENCH_LANES;
@@ -23,7 +23,6 @@ inline Float load(const BFloat16Bits* from) {
     return (Float)(__builtin_convertvector(half, Uint) << 16);
 }
 
-inline float widen(float x) { return x; }
 inline float widen(BFloat16Bits x) {
     const uint32_t bits = uint32_t(x.bits) << 16;
     float value;
@@ -55,7 +54,15 @@ inline Float swap_lanes(Float x, uint32_t distance) {
 
 /// In the order of the processor's own instructions: of two unordered values, the second.
 inline Float least(Float a, Float b) { return a < b ? a : b; }
-inline Float greatest(Float a, Float b) { return a > b ? a : b; }
+inline Float greatest(Float a, Float b) {
+#if CALIBENCH_LANES == 16
+    return _mm512_maskz_max_ps(0xffff, a, b);  // GCC 12 warns of the plain one
+#elif CALIBENCH_LANES == 8
+    return _mm256_max_ps(a, b);
+#else
+    return a > b ? a : b;
+#endif
+}
 
 inline float sum_of_lanes(Float x) {
 #pragma GCC unroll 4
@@ -73,19 +80,10 @@ inline float greatest_lane(Float x) {
     return x[0];
 }
 
-inline void narrow(float value, float& out) { out = value; }
-/// Exact for a value that came from a bfloat16.
-inline void narrow(float value, BFloat16Bits& out) {
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    out.bits = uint16_t(bits >> 16);
-}
-
 // ---- min and max
 
 /// One run, NaN lost. What was NaN or infinite makes `check` NaN or infinite.
-template <typename T>
-void range_of_run(const T* x, int64_t size, float& min, float& max, Float& check) {
+inline void range_of_run(const float* x, int64_t size, float& min, float& max, Float& check) {
     int64_t i = 0;
     if (size >= lanes) {
         Float lows = load(x), highs = lows;
@@ -101,22 +99,13 @@ void range_of_run(const T* x, int64_t size, float& min, float& max, Float& check
         max = high > max ? high : max;
     }
     for (; i < size; ++i) {
-        const float value = widen(x[i]);
-        min = value < min ? value : min;
-        max = value > max ? value : max;
-        check[0] += value;
+        min = x[i] < min ? x[i] : min;
+        max = x[i] > max ? x[i] : max;
+        check[0] += x[i];
     }
 }
 
-template <typename T>
-bool has_nan(const T* x, int64_t size) {
-    bool found = false;
-    for (int64_t i = 0; i < size; ++i) found |= widen(x[i]) != widen(x[i]);
-    return found;
-}
-
-template <typename T>
-void range_of_runs(const T* x, int64_t runs, int64_t size, bool extend, T* min, T* max) {
+inline void range_f32(const float* x, int64_t runs, int64_t size, bool extend, float* min, float* max) {
     constexpr int64_t block = 256;  // runs between two looks at the sum that tells of NaN
     for (int64_t first = 0; first < runs; first += block) {
         const int64_t last = first + block < runs ? first + block : runs;
@@ -124,21 +113,61 @@ void range_of_runs(const T* x, int64_t runs, int64_t size, bool extend, T* min, 
         for (int64_t run = first; run < last; ++run) {
             float low = __builtin_inff(), high = -__builtin_inff();
             range_of_run(x + run * size, size, low, high, check);
-            if (extend) {
-                const float past_low = widen(min[run]), past_high = widen(max[run]);
-                low = past_low < low || past_low != past_low ? past_low : low;
-                high = past_high > high || past_high != past_high ? past_high : high;
-            }
-            narrow(low, min[run]);
-            narrow(high, max[run]);
+            min[run] = extend && !(low < min[run]) ? min[run] : low;  // what is NaN stays NaN
+            max[run] = extend && !(high > max[run]) ? max[run] : high;
         }
         const float total = sum_of_lanes(check);
         if (total - total == 0) continue;  // neither NaN nor infinite
         for (int64_t run = first; run < last; ++run) {
-            if (!has_nan(x + run * size, size)) continue;
-            narrow(__builtin_nanf(""), min[run]);
-            narrow(__builtin_nanf(""), max[run]);
+            bool has_nan = false;
+            for (int64_t i = 0; i < size; ++i) has_nan |= x[run * size + i] != x[run * size + i];
+            if (has_nan) min[run] = max[run] = __builtin_nanf("");
         }
+    }
+}
+
+/// bfloat16 bits as whole numbers in the order of their values, NaN beyond infinity at both ends; and back.
+inline Short ordered(Short bits) { return bits ^ ((bits >> 15) & 0x7fff); }
+inline int16_t ordered(int16_t bits) { return int16_t(bits ^ ((bits >> 15) & 0x7fff)); }
+
+inline Short least(Short a, Short b) { return a < b ? a : b; }
+inline Short greatest(Short a, Short b) { return a > b ? a : b; }
+
+inline void range_bf16(const BFloat16Bits* x, int64_t runs, int64_t size, bool extend, BFloat16Bits* min, BFloat16Bits* max) {
+    constexpr int16_t infinity = 0x7f80, nan = 0x7fc0;
+    for (int64_t run = 0; run < runs; ++run, x += size) {
+        int16_t low = extend ? ordered(int16_t(min[run].bits)) : 0x7fff;
+        int16_t high = extend ? ordered(int16_t(max[run].bits)) : -0x8000;
+        int64_t i = 0;
+        if (size >= 2 * lanes) {
+            Short lows, highs;
+            std::memcpy(&lows, x, sizeof lows);
+            lows = highs = ordered(lows);
+            for (i = 2 * lanes; i + 2 * lanes <= size; i += 2 * lanes) {
+                Short values;
+                std::memcpy(&values, x + i, sizeof values);
+                values = ordered(values);
+                lows = least(lows, values);
+                highs = greatest(highs, values);
+            }
+#pragma GCC unroll 4
+            for (uint32_t distance = CALIBENCH_LANES / 2; distance > 0; distance /= 2) {
+                lows = least(lows, (Short)swap_lanes((Float)lows, distance));
+                highs = greatest(highs, (Short)swap_lanes((Float)highs, distance));
+            }
+            for (int half = 0; half < 2; ++half) {
+                low = lows[half] < low ? lows[half] : low;
+                high = highs[half] > high ? highs[half] : high;
+            }
+        }
+        for (; i < size; ++i) {
+            const int16_t value = ordered(int16_t(x[i].bits));
+            low = value < low ? value : low;
+            high = value > high ? value : high;
+        }
+        const bool has_nan = high > infinity || low < ordered(int16_t(0xff80));
+        min[run].bits = uint16_t(has_nan ? nan : ordered(low));
+        max[run].bits = uint16_t(has_nan ? nan : ordered(high));
     }
 }
 
@@ -226,12 +255,13 @@ template <ErrorFormat::Rounding rounding, bool float_levels, bool has_zero_point
 void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const PowerTable& power, double* sums) {
     constexpr std::integral_constant<ErrorFormat::Rounding, rounding> to_format;
     constexpr std::integral_constant<ErrorFormat::Rounding, is_weighted ? ErrorFormat::Rounding::Float32 : rounding> to_errors;
+    constexpr bool is_tabulated = rounding == ErrorFormat::Rounding::BFloat16 && !is_weighted;
     const Float low = broadcast(format.low), high = broadcast(format.high);
     const Float normal = broadcast(__builtin_ldexpf(1.0f, format.least_exponent));
     const Float magic = broadcast(__builtin_ldexpf(1.5f, 23 - format.mantissa_bits));
 
-    Float coefficients[8];
-    for (int term = 0; term < 8; ++term) coefficients[term] = broadcast(power.coefficients[term]);
+    Float coefficients[7];
+    for (int term = 0; term < 7; ++term) coefficients[term] = broadcast(power.coefficients[term]);
 
     for (int64_t candidate = 0; candidate < inputs.candidates; ++candidate) {
         const Float scale = broadcast(inputs.scales[candidate * inputs.stride]);
@@ -248,17 +278,19 @@ void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const Powe
             const Uint error = (Uint)round_to(to_errors, back - value) & 0x7fffffffu;
 
             Float raised;
-            if (whole_exponent) {
+            if (is_tabulated) {
+                raised = look_up(power.of_bfloat16.data(), error >> 16);
+            } else if (whole_exponent) {
                 raised = (Float)error;
                 for (int factor = 1; factor < power.whole_exponent; ++factor) raised = raised * (Float)error;
             } else {
                 const Float mantissa = (Float)((error & 0x007fffffu) | 0x3f800000u) - broadcast(1.5f);
-                raised = coefficients[7];
-#pragma GCC unroll 7
-                for (int term = 6; term >= 0; --term) raised = multiply_add(raised, mantissa, coefficients[term]);
+                raised = coefficients[6];
+#pragma GCC unroll 6
+                for (int term = 5; term >= 0; --term) raised = multiply_add(raised, mantissa, coefficients[term]);
                 raised = raised * look_up(power.scale_of_exponent, error >> 23);
             }
-            raised = round_to(to_errors, raised);
+            if (!is_tabulated) raised = round_to(to_errors, raised);
             sum += is_weighted ? raised * load(inputs.weights + i) : raised;
         }
         sums[candidate] += double(sum_of_lanes(sum));
@@ -287,5 +319,5 @@ inline ErrorFunction error_function(const ErrorFormat& format, const PowerTable&
 }
 
 inline GroupLanes make_lanes(const char* name) {
-    return {name, widen_run, range_of_runs<float>, range_of_runs<BFloat16Bits>, candidate_scales, error_function};
+    return {name, widen_run, range_f32, range_bf16, candidate_scales, error_function};
 }

@@ -47,7 +47,6 @@ struct GroupSearch::Candidates {
     int count;
     ErrorFormat format;
     ScaleRule rule;
-    PowerTable power;
     ErrorFunction add_errors;
     alignas(64) float factors[most_candidates];
     at::Tensor scale, zero_point;  ///< float32 [count, groups], where the rule does not apply
@@ -62,7 +61,8 @@ GroupSearch::GroupSearch(const at::Tensor& flattened, const at::Tensor& min, con
     max_ = floats(max);
     if (norm.in_float32) weights_ = norm.weights.defined() ? floats(norm.weights) : at::ones({1}, at::kFloat);
     // LibTorch raises a tensor to a power in the tensor's dtype, exponent included.
-    exponent_ = at::scalar_tensor(norm.exponent, at::kDouble).to(error_dtype_).item<double>();
+    const auto exponent = at::scalar_tensor(norm.exponent, at::kDouble).to(error_dtype_).item<double>();
+    power_ = std::make_shared<PowerTable>(exponent, error_dtype_ == at::kBFloat16);
     best_.error.assign(size_t(min_.numel()), largest_finite(error_dtype_));
     best_.factor.assign(size_t(min_.numel()), -1);
     pending_ = best_;
@@ -87,13 +87,12 @@ uint32_t GroupSearch::try_factors(std::span<const double> factors, const std::op
                  .high = float(levels_.high),
                  .divisor = symmetric_ ? round_to(dtype_, range / 2) : range,
                  .least = epsilon(dtype_)},
-        .power = PowerTable(exponent_),
         .add_errors = nullptr,
         .factors = {},
         .scale = scales ? scales->scale.to(at::kCPU, at::kFloat).contiguous() : at::Tensor(),
         .zero_point = scales && scales->zero_point.defined() ? scales->zero_point.to(at::kCPU, at::kFloat).contiguous() : at::Tensor(),
     };
-    candidates.add_errors = group_lanes().error_function(candidates.format, candidates.power);
+    candidates.add_errors = group_lanes().error_function(candidates.format, *power_);
     std::transform(factors.begin(), factors.end(), candidates.factors, [](double factor) { return float(factor); });
     factors_tried_ = candidates.count;
     if (dtype_ == at::kBFloat16) return try_runs(static_cast<const BFloat16Bits*>(values_.const_data_ptr()), candidates);
@@ -131,7 +130,7 @@ uint32_t GroupSearch::try_runs(const T* values, const Candidates& candidates) {
                     copy_run(values + offset + begin, count, piece);
                     std::fill(piece + count, piece + inputs.size, 0.0f);  // zero quantizes to zero: no error
                     if (row > 1) copy_run(weights + (offset + begin) % row, count, factors);
-                    candidates.add_errors(inputs, candidates.format, candidates.power, sums);
+                    candidates.add_errors(inputs, candidates.format, *power_, sums);
                 }
             }
             if (grid.parts == 1) improved_here |= improve(group, sums, candidates.count);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -7,6 +8,8 @@
 #include <ATen/core/Tensor.h>
 
 namespace calibench {
+
+struct PowerTable;
 
 /// The values that a quantized number can take: whole numbers, or floats of few mantissa bits (fp8 e4m3: 3 and -6, fp4 e2m1: 1 and 0).
 struct QuantizedLevels {
@@ -65,7 +68,7 @@ private:
     at::ScalarType dtype_, error_dtype_;
     QuantizedLevels levels_;
     bool symmetric_;
-    double exponent_;
+    std::shared_ptr<const PowerTable> power_;
     int32_t factors_kept_ = 0, factors_tried_ = 0;
     Best best_, pending_;
 };
