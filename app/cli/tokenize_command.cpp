@@ -1,13 +1,10 @@
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
-#include "core/base/error.h"
-#include "core/base/text.h"
+#include "core/data/text_file.h"
 #include "core/data/tokenizer.h"
 
 namespace calibench::cli {
@@ -20,9 +17,7 @@ struct TokenizeArguments {
 };
 
 int tokenize(const TokenizeArguments& arguments) {
-    std::ifstream stream(arguments.text, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream) throw InputError(concat(arguments.text, " cannot be read."));
+    const std::string text = read_text(arguments.text);
     const Tokenizer tokenizer = Tokenizer::open(arguments.model);
     const auto ids = tokenizer.encode(text);
     if (arguments.json) {

@@ -47,11 +47,15 @@ void check_numbers(const RunConfig& config, Problems& problems) {
     if (config.threads < 0) problems.add("The number of threads cannot be negative.");
 }
 
+std::string place_and_message(const Diagnostic& diagnostic) {
+    return concat("Recipe", diagnostic.line > 0 ? concat(", line ", diagnostic.line) : "", ": ", diagnostic.message);
+}
+
 /// Errors become problems; warnings are kept for the run to tell.
 void take_diagnostics(const std::vector<Diagnostic>& diagnostics, RunPlan& plan, Problems& problems) {
     for (const auto& diagnostic : diagnostics) {
-        if (diagnostic.severity == Diagnostic::Severity::Error) problems.add("Recipe, " + to_string(diagnostic));
-        if (diagnostic.severity == Diagnostic::Severity::Warning) plan.warnings.push_back("Recipe, " + to_string(diagnostic));
+        if (diagnostic.severity == Diagnostic::Severity::Error) problems.add(place_and_message(diagnostic));
+        if (diagnostic.severity == Diagnostic::Severity::Warning) plan.warnings.push_back(place_and_message(diagnostic));
     }
 }
 
@@ -240,7 +244,7 @@ RunPlan prepare_run(const RunConfig& config) {
     plan_modules(plan, resolved, problems);
     if (!config.output_dir.empty()) {
         problems.collect([&] { plan.writer = std::make_unique<CheckpointWriter>(CheckpointWriterOptions{config.model_dir, config.output_dir}); });
-        check_disk_space(plan, problems);
+        if (plan.writer) check_disk_space(plan, problems);
     }
     problems.throw_if_any();
 

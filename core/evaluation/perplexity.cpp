@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/data/text_file.h"
 #include "core/data/tokenizer.h"
 #include "core/evaluation/compute_options.h"
 #include "core/models/causal_lm.h"
@@ -20,13 +19,6 @@ namespace {
 /// Windows in one forward pass, and rows of logits at a time: a row is as wide as the vocabulary.
 constexpr int64_t batch_size = 4;
 constexpr int64_t logits_rows = 256;
-
-std::string read_text(const std::filesystem::path& path) {
-    std::ifstream stream(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream) throw InputError(concat(path.string(), " cannot be read."));
-    return text;
-}
 
 at::Tensor cut_windows(const PerplexityOptions& options) {
     const auto ids = Tokenizer::open(options.model_dir).encode(read_text(options.text));

@@ -87,7 +87,7 @@ QString TestCli::copy_of_llama() const {
 }
 
 QStringList TestCli::run_arguments(const QString& model, const QString& dataset, const QString& recipe_file, const QString& output) const {
-    return {"run", "--model", model, "--dataset", dataset, "--recipe", recipe_file, "--output", output, "--num-samples", "4", "--seq-len", "32"};
+    return {"run", "--model", model, "--dataset", dataset, "--recipe", recipe_file, "--output", output, "--num-samples", "4", "--seq-len", "32", "--threads", "1"};
 }
 
 void TestCli::helpIsThereForEveryCommand_data() {
