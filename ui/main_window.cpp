@@ -124,8 +124,6 @@ void MainWindow::makeDocks() {
 void MainWindow::applyDefaultLayout() {
     const QSize screenSize = screen()->availableSize();
     resize((screenSize * 0.85).expandedTo({1280, 720}));
-    setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
-    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
     const Qt::DockWidgetArea areas[] = {Qt::LeftDockWidgetArea, Qt::RightDockWidgetArea, Qt::RightDockWidgetArea, Qt::BottomDockWidgetArea};
     for (int i = 0; i < m_docks.size(); ++i) {
         m_docks[i]->setFloating(false);

@@ -68,7 +68,7 @@ private:
 };
 
 struct Colours {
-    QRgb window, base, alternate, button, text, muted, border, accent, onAccent;
+    QRgb window, base, alternate, button, text, muted, disabled, border, accent, onAccent;
 };
 
 QPalette makePalette(const Colours& c) {
@@ -91,7 +91,7 @@ QPalette makePalette(const Colours& c) {
     palette.setColor(QPalette::Dark, border.darker(125));
     palette.setColor(QPalette::Shadow, border.darker(160));
     for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText})
-        palette.setColor(QPalette::Disabled, role, c.muted);
+        palette.setColor(QPalette::Disabled, role, c.disabled);
     palette.setColor(QPalette::Disabled, QPalette::Highlight, border);
     return palette;
 }
@@ -106,12 +106,12 @@ void installStyle() {
 
 QPalette lightPalette() {
     return makePalette({.window = 0xfff3f4f5, .base = 0xffffffff, .alternate = 0xfff7f8f9, .button = 0xfff3f4f5, .text = 0xff1d2125,
-                        .muted = 0xff6b7480, .border = 0xffc4c9cf, .accent = 0xff0067a8, .onAccent = 0xffffffff});
+                        .muted = 0xff6b7480, .disabled = 0xff9aa2ab, .border = 0xffc4c9cf, .accent = 0xff0067a8, .onAccent = 0xffffffff});
 }
 
 QPalette darkPalette() {
     return makePalette({.window = 0xff24272b, .base = 0xff1b1d20, .alternate = 0xff202327, .button = 0xff2d3136, .text = 0xffe4e6e8,
-                        .muted = 0xff949ca5, .border = 0xff43484f, .accent = 0xff56b4e9, .onAccent = 0xff10181f});
+                        .muted = 0xff949ca5, .disabled = 0xff6c737b, .border = 0xff43484f, .accent = 0xff56b4e9, .onAccent = 0xff10181f});
 }
 
 void applyTheme(Theme theme) {

@@ -49,6 +49,7 @@ int PlotsPage::currentTab() const { return m_tabs->currentIndex(); }
 void PlotsPage::setCurrentTab(int index) { m_tabs->setCurrentIndex(index); }
 
 void PlotsPage::showState() {
+    if (!m_controller.active()) m_ranges->settle();
     const bool nothingKnown = !m_controller.record().started();
     if (m_controller.state() == RunController::State::Loading && nothingKnown)
         m_page->showLoading(tr("Reading the model and cutting the text into samples"));

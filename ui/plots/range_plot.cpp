@@ -68,6 +68,12 @@ void RangePlot::applySnapshot(const RunSnapshot& snapshot) {
     if (wasMoving || !m_moving.empty() || snapshot.started) refresh();
 }
 
+void RangePlot::settle() {
+    if (m_moving.empty()) return;
+    m_moving.clear();
+    refresh();
+}
+
 void RangePlot::setSelectedModule(const QString& module) {
     m_selected = module.toStdString();
     refresh();

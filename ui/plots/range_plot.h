@@ -28,6 +28,7 @@ public:
     explicit RangePlot(const RunRecord& record, QWidget* parent = nullptr);
 
     void applySnapshot(const RunSnapshot& snapshot);
+    void settle();  ///< the run has ended: nothing moves any more
     void setSelectedModule(const QString& module);
     [[nodiscard]] QString readoutAt(const QPointF& pixel) const override;
 
