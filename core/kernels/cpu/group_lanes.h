@@ -28,8 +28,8 @@ struct ErrorFormat {
     Rounding rounding;    ///< of every intermediate result, as if the tensors were of this dtype
     float low, high;      ///< of the quantized values
     bool float_levels;    ///< fp8 or fp4; else integers
-    int mantissa_bits;    ///< of float levels
-    int least_exponent;   ///< of float levels, below which they are subnormal
+    float least_normal;   ///< of float levels: the power of two below which they are subnormal
+    float magic_factor;   ///< of float levels: 1.5 * 2^23 / 2^mantissa bits
     bool has_zero_point;
     bool is_weighted;     ///< errors are taken in float32 and multiplied by a weight each; else rounded like the rest
 };

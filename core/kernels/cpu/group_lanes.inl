@@ -257,8 +257,7 @@ void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const Powe
     constexpr std::integral_constant<ErrorFormat::Rounding, is_weighted ? ErrorFormat::Rounding::Float32 : rounding> to_errors;
     constexpr bool is_tabulated = rounding == ErrorFormat::Rounding::BFloat16 && !is_weighted;
     const Float low = broadcast(format.low), high = broadcast(format.high);
-    const Float normal = broadcast(__builtin_ldexpf(1.0f, format.least_exponent));
-    const Float magic = broadcast(__builtin_ldexpf(1.5f, 23 - format.mantissa_bits));
+    const Float normal = broadcast(format.least_normal), magic = broadcast(format.magic_factor);
 
     Float coefficients[7];
     for (int term = 0; term < 7; ++term) coefficients[term] = broadcast(power.coefficients[term]);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -42,7 +43,7 @@ void copy_run(const BFloat16Bits* from, int64_t count, float* to) { group_lanes(
 
 }  // namespace
 
-/// What one call of try_factors() tries.
+/// What one call of try_factors() tries, and where a thread keeps the piece it works on.
 struct GroupSearch::Candidates {
     int count;
     ErrorFormat format;
@@ -52,19 +53,31 @@ struct GroupSearch::Candidates {
     at::Tensor scale, zero_point;  ///< float32 [count, groups], where the rule does not apply
 };
 
+struct GroupSearch::Piece {
+    alignas(64) float values[piece_size];
+    alignas(64) float weights[piece_size];
+    alignas(64) float scales[most_candidates];
+    alignas(64) float zero_points[most_candidates];
+};
+
 GroupSearch::GroupSearch(const at::Tensor& flattened, const at::Tensor& min, const at::Tensor& max, const QuantizedLevels& levels, bool symmetric,
                          const ErrorNorm& norm)
-    : dtype_(flattened.scalar_type()), error_dtype_(norm.in_float32 ? at::kFloat : dtype_), levels_(levels), symmetric_(symmetric) {
+    : dtype_(flattened.scalar_type()), error_dtype_(norm.in_float32 ? at::kFloat : dtype_), levels_(levels), symmetric_(symmetric),
+      in_float32_(norm.in_float32) {
     const auto floats = [](const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); };
     values_ = dtype_ == at::kBFloat16 ? flattened.to(at::kCPU).contiguous() : floats(flattened);
-    min_ = floats(min);
-    max_ = floats(max);
-    if (norm.in_float32) weights_ = norm.weights.defined() ? floats(norm.weights) : at::ones({1}, at::kFloat);
+    const auto copy = [&](const at::Tensor& tensor) {
+        const at::Tensor from = floats(tensor);
+        return std::vector<float>(from.const_data_ptr<float>(), from.const_data_ptr<float>() + from.numel());
+    };
+    mins_ = copy(min);
+    maxs_ = copy(max);
+    if (norm.weights.defined()) weights_ = copy(norm.weights);
     // LibTorch raises a tensor to a power in the tensor's dtype, exponent included.
     const auto exponent = at::scalar_tensor(norm.exponent, at::kDouble).to(error_dtype_).item<double>();
     power_ = std::make_shared<PowerTable>(exponent, error_dtype_ == at::kBFloat16);
-    best_.error.assign(size_t(min_.numel()), largest_finite(error_dtype_));
-    best_.factor.assign(size_t(min_.numel()), -1);
+    best_.error.assign(mins_.size(), largest_finite(error_dtype_));
+    best_.factor.assign(mins_.size(), -1);
     pending_ = best_;
 }
 
@@ -77,10 +90,10 @@ uint32_t GroupSearch::try_factors(std::span<const double> factors, const std::op
                    .low = float(levels_.low),
                    .high = float(levels_.high),
                    .float_levels = levels_.are_floats,
-                   .mantissa_bits = levels_.mantissa_bits,
-                   .least_exponent = levels_.least_exponent,
+                   .least_normal = std::ldexp(1.0f, levels_.least_exponent),
+                   .magic_factor = std::ldexp(1.5f, 23 - levels_.mantissa_bits),
                    .has_zero_point = scales ? scales->zero_point.defined() : !symmetric_,
-                   .is_weighted = weights_.defined()},
+                   .is_weighted = in_float32_},
         .rule = {.rounding = rounding,
                  .is_symmetric = symmetric_,
                  .low = float(levels_.low),
@@ -99,40 +112,43 @@ uint32_t GroupSearch::try_factors(std::span<const double> factors, const std::op
     return try_runs(values_.const_data_ptr<float>(), candidates);
 }
 
+/// Adds up what each candidate costs a group in the tile's observations, one piece after the other.
+template <typename T>
+void GroupSearch::add_errors(const T* values, const Candidates& candidates, const GroupGrid& grid, const GroupTile& tile, int64_t group,
+                             Piece& piece, double* sums) const {
+    ErrorInputs inputs{piece.values, piece.weights, 0, piece.scales, piece.zero_points, 1, candidates.count};
+    if (candidates.scale.defined()) {
+        inputs.scales = candidates.scale.const_data_ptr<float>() + group;
+        if (candidates.zero_point.defined()) inputs.zero_points = candidates.zero_point.const_data_ptr<float>() + group;
+        inputs.stride = grid.groups;
+    } else {
+        group_lanes().candidate_scales(candidates.rule, mins_[group], maxs_[group], candidates.factors, piece.scales, piece.zero_points);
+    }
+    for (int64_t observation = tile.observation_begin; observation < tile.observation_end; ++observation) {
+        const int64_t offset = grid.offset(observation, group), size = grid.run_size(observation);
+        for (int64_t begin = 0; begin < size; begin += piece_size) {
+            const int64_t count = std::min(piece_size, size - begin);
+            inputs.size = (count + 15) / 16 * 16;
+            copy_run(values + offset + begin, count, piece.values);
+            std::fill(piece.values + count, piece.values + inputs.size, 0.0f);  // zero quantizes to zero: no error
+            if (!weights_.empty()) copy_run(weights_.data() + (offset + begin) % int64_t(weights_.size()), count, piece.weights);
+            candidates.add_errors(inputs, candidates.format, *power_, sums);
+        }
+    }
+}
+
 template <typename T>
 uint32_t GroupSearch::try_runs(const T* values, const Candidates& candidates) {
     const GroupGrid grid(values_);
-    const int64_t row = weights_.defined() ? weights_.numel() : 1;
-    const float* const weights = weights_.defined() ? weights_.const_data_ptr<float>() : nullptr;
     std::vector<double> part_sums(grid.parts == 1 ? 0 : size_t(grid.parts * grid.groups * most_candidates));
     std::atomic<uint32_t> improved{0};
-
     for_each_tile(grid, [&](const GroupTile& tile) {
-        alignas(64) float piece[piece_size], factors[piece_size], scales[most_candidates], zero_points[most_candidates];
-        if (row == 1) std::fill(std::begin(factors), std::end(factors), 1.0f);
+        Piece piece;
+        std::fill(std::begin(piece.weights), std::end(piece.weights), 1.0f);
         uint32_t improved_here = 0;
         for (int64_t group = tile.group_begin; group < tile.group_end; ++group) {
-            ErrorInputs inputs{piece, factors, 0, scales, zero_points, 1, candidates.count};
-            if (candidates.scale.defined()) {
-                inputs.scales = candidates.scale.const_data_ptr<float>() + group;
-                inputs.zero_points = candidates.zero_point.defined() ? candidates.zero_point.const_data_ptr<float>() + group : nullptr;
-                inputs.stride = grid.groups;
-            } else {
-                group_lanes().candidate_scales(candidates.rule, min_.const_data_ptr<float>()[group], max_.const_data_ptr<float>()[group],
-                                               candidates.factors, scales, zero_points);
-            }
             double sums[most_candidates] = {};
-            for (int64_t observation = tile.observation_begin; observation < tile.observation_end; ++observation) {
-                const int64_t offset = grid.offset(observation, group), size = grid.run_size(observation);
-                for (int64_t begin = 0; begin < size; begin += piece_size) {
-                    const int64_t count = std::min(piece_size, size - begin);
-                    inputs.size = (count + 15) / 16 * 16;
-                    copy_run(values + offset + begin, count, piece);
-                    std::fill(piece + count, piece + inputs.size, 0.0f);  // zero quantizes to zero: no error
-                    if (row > 1) copy_run(weights + (offset + begin) % row, count, factors);
-                    candidates.add_errors(inputs, candidates.format, *power_, sums);
-                }
-            }
+            add_errors(values, candidates, grid, tile, group, piece, sums);
             if (grid.parts == 1) improved_here |= improve(group, sums, candidates.count);
             else std::copy(std::begin(sums), std::end(sums), part_sums.data() + (tile.part * grid.groups + group) * most_candidates);
         }

@@ -9,6 +9,8 @@
 
 namespace calibench {
 
+struct GroupGrid;
+struct GroupTile;
 struct PowerTable;
 
 /// The values that a quantized number can take: whole numbers, or floats of few mantissa bits (fp8 e4m3: 3 and -6, fp4 e2m1: 1 and 0).
@@ -55,19 +57,25 @@ public:
 
 private:
     struct Candidates;
+    struct Piece;
     struct Best {
         std::vector<float> error;
         std::vector<int32_t> factor;
     };
 
+    template <typename T>
+    void add_errors(const T* values, const Candidates& candidates, const GroupGrid& grid, const GroupTile& tile, int64_t group, Piece& piece,
+                    double* sums) const;
     [[nodiscard]] uint32_t improve(int64_t group, const double* sums, int count);
     template <typename T>
     [[nodiscard]] uint32_t try_runs(const T* values, const Candidates& candidates);
 
-    at::Tensor values_, min_, max_, weights_;
+    at::Tensor values_;
+    std::vector<float> mins_, maxs_;
+    std::vector<float> weights_;
     at::ScalarType dtype_, error_dtype_;
     QuantizedLevels levels_;
-    bool symmetric_;
+    bool symmetric_, in_float32_;
     std::shared_ptr<const PowerTable> power_;
     int32_t factors_kept_ = 0, factors_tried_ = 0;
     Best best_, pending_;
