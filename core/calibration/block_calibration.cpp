@@ -13,6 +13,7 @@
 #include "core/calibration/input_quantization.h"
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
+#include "core/observers/fused_groups.h"
 #include "core/observers/registry.h"
 
 namespace calibench {
@@ -21,12 +22,26 @@ namespace {
 /// Forward, backward and the step of one tuned sample, in forward passes.
 constexpr double work_of_tuning = 3;
 
+/// Static inputs, or local ones, whose global scale is static.
 bool has_static_inputs(const ModulePlan& module) {
-    return module.scheme.input_activations && module.scheme.input_activations->dynamic == Dynamic::No;
+    return module.scheme.input_activations && module.scheme.input_activations->dynamic != Dynamic::Yes;
 }
 
-bool has_static_inputs(const ModulePlans& modules) {
-    return std::any_of(modules.begin(), modules.end(), [](const auto& entry) { return has_static_inputs(entry.second); });
+/// "mlp.experts.*.up_proj" of "model.layers.3.mlp.experts.17.up_proj": what experts of one block have in common.
+std::string without_expert(const std::string& module) {
+    const std::string mark = ".experts.";
+    const auto begin = module.find(mark);
+    if (begin == std::string::npos) return module;
+    const auto end = module.find('.', begin + mark.size());
+    return module.substr(0, begin + mark.size()) + "*" + (end == std::string::npos ? "" : module.substr(end));
+}
+
+/// Do these modules need a pass of their own over the quantized inputs?
+bool observe_quantized_inputs(const ModulePlans& modules) {
+    return std::any_of(modules.begin(), modules.end(), [](const auto& entry) {
+        const auto& [name, module] = entry;
+        return has_static_inputs(module) || (!module.tuning && make_weight_observer(name, *module.scheme.weights)->wants_inputs());
+    });
 }
 
 std::vector<size_t> tunings_of(const ModulePlans& modules) {
@@ -54,6 +69,15 @@ private:
     std::vector<Linear*> watched_;
 };
 
+/// Projections that vLLM runs as one matrix get one global scale.
+void share_global_scales(const std::map<std::string, Linear*>& linears, const std::map<std::string, std::unique_ptr<Observer>>& observers) {
+    std::vector<std::string> names;
+    for (const auto& [name, linear] : linears) names.push_back(name);
+    std::vector<Observer*> used;
+    for (const auto& [name, observer] : observers) used.push_back(observer.get());
+    for (const auto& group : fused_weight_observers(names, used)) share_global_scale(group);
+}
+
 /// What passed one Linear's input.
 struct InputStatistics {
     RangeTracker range;
@@ -72,6 +96,7 @@ BlockCalibration::BlockCalibration(const RunPlan& plan, DecoderBlock& block, int
         if (found == linears_.end()) throw RunError(concat(name, " is no projection of ", block.name(), " that can be quantized. Add it to ignore."));
         const std::string tensor = name + ".weight";
         weights_[name] = checkpoint.contains(tensor) ? checkpoint.tensor(tensor) : found->second->weight.clone();
+        if (!module.tuning) weight_observers_[name] = make_weight_observer(name, *module.scheme.weights);
     }
 }
 
@@ -79,7 +104,7 @@ double BlockCalibration::work(const RunPlan& plan, int64_t index) {
     const ModulePlans& modules = plan.blocks[static_cast<size_t>(index)];
     const auto samples = static_cast<double>(plan.samples.num_samples);
     double work = 2 * samples;
-    if (has_static_inputs(modules)) work += samples;
+    if (observe_quantized_inputs(modules)) work += samples;
     for (const size_t tuning : tunings_of(modules)) {
         const AutoRoundOptions& options = plan.tunings[tuning];
         work += work_of_tuning * static_cast<double>(options.iters * options.batch_size);
@@ -164,28 +189,45 @@ at::Tensor BlockCalibration::run_reference(const at::Tensor& inputs) {
     return outputs;
 }
 
-/// Static activations are observed on the inputs of the quantized model, before this block's own weights change, as
+/// Static activations, and inputs that weigh a weight's columns, are observed on the inputs of the quantized model, before this block's own weights change, as
 /// llm-compressor does; then every planned Linear rounds its inputs.
 void BlockCalibration::observe_inputs(const at::Tensor& inputs) {
-    std::map<std::string, std::unique_ptr<Observer>> observers;
-    if (has_static_inputs(modules_)) {
+    Observers observers;
+    if (observe_quantized_inputs(modules_)) {
         InputHooks hooks;
         for (const auto& [name, module] : modules_) {
-            if (!has_static_inputs(module)) continue;
-            const QuantizationArgs& args = *module.scheme.input_activations;
-            Observer& observer = *(observers[name] = make_observer(args.observer.value_or("minmax"), "input", args, ObservedModule{name}, args.observer_kwargs));
-            hooks.watch(*linears_.at(name), [&observer](const at::Tensor& input) { observer.observe(input); });
+            Observer* input = nullptr;
+            if (has_static_inputs(module)) input = (observers[name] = make_input_observer(name, *module.scheme.input_activations)).get();
+            Observer* weight = module.tuning ? nullptr : weight_observers_.at(name).get();
+            hooks.watch(*linears_.at(name), [input, weight](const at::Tensor& values) {
+                if (input) input->observe(values);
+                if (weight && weight->wants_inputs()) weight->observe_input(values);
+            });
         }
         (void)forward_all(inputs);
     }
+    borrow_statistics(observers);
     for (const auto& [name, observer] : observers) {
-        if (!observer->has_statistics())
-            throw RunError(concat(name, ": no token reached it, so its static input scale is unknown. Use more samples, or dynamic activations."));
-        const auto [scale, zero_point] = observer->get_qparams();
-        input_qparams_[name] = {scale.to(weights_.at(name).scalar_type()), zero_point, observer->global_scale()};
+        QParams& qparams = input_qparams_[name] = observed_qparams(*observer);
+        if (qparams.scale.defined()) qparams.scale = qparams.scale.to(weights_.at(name).scalar_type());
     }
     for (const auto& [name, module] : modules_)
         if (module.scheme.input_activations) quantize_inputs(*linears_.at(name), *module.scheme.input_activations, input_qparams_[name]);
+}
+
+/// An expert that no token reached takes what the other experts of the block saw.
+void BlockCalibration::borrow_statistics(Observers& observers) {
+    std::vector<std::string> unseen;
+    for (const auto& [name, observer] : observers)
+        if (!observer->has_statistics()) unseen.push_back(name);
+    for (const auto& name : unseen) {
+        for (const auto& [other, observer] : observers)
+            if (without_expert(other) == without_expert(name) && std::find(unseen.begin(), unseen.end(), other) == unseen.end())
+                observers.at(name)->merge(*observer);
+        if (!observers.at(name)->has_statistics())
+            throw RunError(concat(name, ": no token reached it, so its static input scale is unknown. Use more samples, or dynamic activations."));
+        reporter_.send(Warning{name, "No token reached this expert; its input scale is that of the block's other experts. Use more samples."});
+    }
 }
 
 void BlockCalibration::store(const std::string& module, const QParams& weight, const at::Tensor& integers) {
@@ -197,11 +239,14 @@ void BlockCalibration::store(const std::string& module, const QParams& weight, c
 
 void BlockCalibration::round_to_nearest() {
     reporter_.enter_stage("rounding");
-    for (const auto& [name, module] : modules_) {
-        if (module.tuning) continue;
+    for (const auto& [name, observer] : weight_observers_) {
         reporter_.checkpoint();
-        const at::Tensor weight = weights_.at(name).to(linears_.at(name)->weight.device());
-        store(name, observe_weight(weight, name, *module.scheme.weights));
+        observer->observe(weights_.at(name).to(linears_.at(name)->weight.device()));
+    }
+    share_global_scales(linears_, weight_observers_);
+    for (const auto& [name, observer] : weight_observers_) {
+        reporter_.checkpoint();
+        store(name, observed_qparams(*observer));
     }
 }
 

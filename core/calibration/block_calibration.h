@@ -9,6 +9,7 @@
 #include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
 #include "core/checkpoint/compressor.h"
+#include "core/observers/observer.h"
 
 namespace calibench {
 
@@ -33,11 +34,13 @@ public:
     [[nodiscard]] static double work(const RunPlan& plan, int64_t index);
 
 private:
+    using Observers = std::map<std::string, std::unique_ptr<Observer>>;  ///< by module
     using OnBatch = std::function<void(int64_t begin, const at::Tensor& outputs)>;
 
     void observe_weights();
     [[nodiscard]] at::Tensor run_reference(const at::Tensor& inputs);
     void observe_inputs(const at::Tensor& inputs);
+    void borrow_statistics(Observers& observers);
     void round_to_nearest();
     void tune(size_t tuning, const at::Tensor& inputs, const at::Tensor& outputs);
     void store(const std::string& module, const QParams& weight, const at::Tensor& integers = {});
@@ -52,6 +55,7 @@ private:
     RunReporter& reporter_;
     std::map<std::string, Linear*> linears_;
     std::map<std::string, at::Tensor> weights_;   ///< of modules_, as the source checkpoint has them
+    Observers weight_observers_;                  ///< of what is rounded to nearest
     std::map<std::string, QParams> input_qparams_;  ///< of static activations
     std::vector<NamedTensor> stored_;
     BlockFinished outcome_;

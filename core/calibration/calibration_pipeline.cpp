@@ -10,7 +10,6 @@
 #include "core/base/text.h"
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
-#include "core/observers/registry.h"
 
 namespace calibench {
 
@@ -79,15 +78,12 @@ void CalibrationPipeline::calibrate_block(int64_t index) {
     export_as_they_are(block->name() + ".");
 }
 
-QParams CalibrationPipeline::observe_head_inputs(const ModulePlan& head) {
-    const QuantizationArgs& args = *head.scheme.input_activations;
-    const auto observer = make_observer(args.observer.value_or("minmax"), "input", args, ObservedModule{"lm_head"}, args.observer_kwargs);
-    for (int64_t begin = 0; begin < hidden_.quantized.size(0); begin += plan_.batch_size) {
+void CalibrationPipeline::show_head_inputs(const std::function<void(const at::Tensor& input)>& watch) {
+    const int64_t count = hidden_.quantized.size(0);
+    for (int64_t begin = 0; begin < count; begin += plan_.batch_size) {
         reporter_.checkpoint();
-        observer->observe(plan_.model->final_norm(hidden_.quantized.slice(0, begin, std::min(begin + plan_.batch_size, hidden_.quantized.size(0)))));
+        watch(plan_.model->final_norm(hidden_.quantized.slice(0, begin, std::min(begin + plan_.batch_size, count))));
     }
-    const auto [scale, zero_point] = observer->get_qparams();
-    return {scale, zero_point, observer->global_scale()};
 }
 
 void CalibrationPipeline::calibrate_head() {
@@ -98,12 +94,17 @@ void CalibrationPipeline::calibrate_head() {
     const at::Tensor weight = source.to(head.weight.device());
     reporter_.send(observe_weight_range(head, -1));
 
-    ModuleQParams qparams{observe_weight(weight, head.name, *plan_.head->scheme.weights), {}, {}};
     const auto& inputs = plan_.head->scheme.input_activations;
-    if (inputs && inputs->dynamic == Dynamic::No) {
-        qparams.input = observe_head_inputs(*plan_.head);
-        qparams.input.scale = qparams.input.scale.to(weight.scalar_type());
-    }
+    const auto weight_observer = make_weight_observer(head.name, *plan_.head->scheme.weights);
+    std::unique_ptr<Observer> input_observer;
+    if (inputs && inputs->dynamic != Dynamic::Yes) input_observer = make_input_observer(head.name, *inputs);
+    if (input_observer) show_head_inputs([&](const at::Tensor& input) { input_observer->observe(input); });
+    if (weight_observer->wants_inputs()) show_head_inputs([&](const at::Tensor& input) { weight_observer->observe_input(input); });
+    weight_observer->observe(weight);
+
+    ModuleQParams qparams{observed_qparams(*weight_observer), {}, {}};
+    if (input_observer) qparams.input = observed_qparams(*input_observer);
+    if (qparams.input.scale.defined()) qparams.input.scale = qparams.input.scale.to(weight.scalar_type());
     const StoredLinear stored = store_linear(head, weight, *plan_.head, qparams);
     if (plan_.writer) plan_.writer->add(stored.tensors);
     exported_.insert(head.name + ".weight");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <set>
 
 #include "core/calibration/block_calibration.h"
@@ -22,7 +23,8 @@ private:
     void embed();
     void calibrate_block(int64_t index);
     void calibrate_head();
-    [[nodiscard]] QParams observe_head_inputs(const ModulePlan& head);
+    /// What the head sees, batch by batch.
+    void show_head_inputs(const std::function<void(const at::Tensor& input)>& watch);
     /// Copies the source's tensors under `prefix` that are not stored in another form, byte for byte.
     void export_as_they_are(const std::string& prefix);
 

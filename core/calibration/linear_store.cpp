@@ -8,11 +8,20 @@
 
 namespace calibench {
 
-QParams observe_weight(const at::Tensor& weight, const std::string& module, const QuantizationArgs& args) {
+QParams observed_qparams(Observer& observer) {
+    const at::Tensor global_scale = observer.global_scale();
+    if (observer.args().dynamic == Dynamic::Local) return {{}, {}, global_scale};
+    const auto [scale, zero_point] = observer.get_qparams();
+    return {scale, zero_point, global_scale};
+}
+
+std::unique_ptr<Observer> make_weight_observer(const std::string& module, const QuantizationArgs& args) {
     const std::string name = weight_observer_name(args.observer.value_or("memoryless_minmax"));
-    const auto observer = make_observer(name, "weight", args, ObservedModule{module}, args.observer_kwargs);
-    const auto [scale, zero_point] = observer->get_qparams(weight);
-    return {scale, zero_point, observer->global_scale()};
+    return make_observer(name, "weight", args, ObservedModule{module});
+}
+
+std::unique_ptr<Observer> make_input_observer(const std::string& module, const QuantizationArgs& args) {
+    return make_observer(args.observer.value_or("minmax"), "input", args, ObservedModule{module});
 }
 
 static double sqnr_db(const at::Tensor& weight, const at::Tensor& stored) {

@@ -1,16 +1,22 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/calibration/run_plan.h"
 #include "core/checkpoint/compressor.h"
 #include "core/models/layers.h"
+#include "core/observers/observer.h"
 
 namespace calibench {
 
-/// Scale and zero point of a weight under its scheme's observer: round to nearest.
-[[nodiscard]] QParams observe_weight(const at::Tensor& weight, const std::string& module, const QuantizationArgs& args);
+/// What an observer has found so far; a static tensor's qparams.
+[[nodiscard]] QParams observed_qparams(Observer& observer);
+/// The observer of a weight to be rounded to nearest.
+[[nodiscard]] std::unique_ptr<Observer> make_weight_observer(const std::string& module, const QuantizationArgs& args);
+/// The observer of static inputs, or of the static part of "local" ones.
+[[nodiscard]] std::unique_ptr<Observer> make_input_observer(const std::string& module, const QuantizationArgs& args);
 
 /// A Linear as the checkpoint stores it.
 struct StoredLinear {

@@ -6,8 +6,9 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/linear_store.h"
 #include "core/evaluation/compute_options.h"
-#include "core/observers/registry.h"
+#include "core/observers/fused_groups.h"
 
 namespace calibench {
 namespace {
@@ -87,7 +88,6 @@ std::string unsupported(const QuantizationScheme& scheme, CompressionFormat form
     if (scheme.output_activations) return "quantized outputs are not exported yet; remove output_activations";
     const auto& weights = *scheme.weights;
     if (weights.dynamic != Dynamic::No) return "weights cannot be quantized dynamically; remove `dynamic`";
-    if (weights.strategy == Strategy::TensorGroup) return "NVFP4 needs scales shared by fused projections, which are not calibrated yet; use an integer, FP8 or MX scheme";
     if (format == CompressionFormat::Dense) return "compressed-tensors has no storage format for it";
     if (!tuned) return {};
     if (weights.type != QuantizationType::Int || weights.num_bits < 2 || weights.num_bits > 8)
@@ -97,14 +97,27 @@ std::string unsupported(const QuantizationScheme& scheme, CompressionFormat form
     return {};
 }
 
-void check_observers(const QuantizationScheme& scheme) {
-    const auto check = [](const std::optional<QuantizationArgs>& args, const std::string& base_name) {
-        if (!args || args->dynamic == Dynamic::Yes || !args->observer) return;
-        const std::string name = base_name == "weight" ? weight_observer_name(*args->observer) : *args->observer;
-        (void)make_observer(name, base_name, *args, {}, args->observer_kwargs);
-    };
-    check(scheme.weights, "weight");
-    check(scheme.input_activations, "input");
+void check_observers(const std::string& module, const QuantizationScheme& scheme) {
+    if (scheme.weights) (void)make_weight_observer(module, *scheme.weights);
+    if (scheme.input_activations && scheme.input_activations->dynamic != Dynamic::Yes) (void)make_input_observer(module, *scheme.input_activations);
+}
+
+/// Projections that share a global scale must all be quantized in the same way.
+void check_fused_groups(const RunPlan& plan, Problems& problems) {
+    for (size_t block = 0; block < plan.blocks.size(); ++block) {
+        std::vector<std::string> names;
+        for (const auto& module : plan.summary.modules)
+            if (module.block == static_cast<int>(block)) names.push_back(module.name);
+        std::vector<std::unique_ptr<Observer>> observers;
+        std::vector<Observer*> used;
+        for (const auto& [name, module] : plan.blocks[block]) {
+            observers.push_back(make_weight_observer(name, *module.scheme.weights));
+            used.push_back(observers.back().get());
+        }
+        const size_t before = problems.count();
+        problems.collect([&] { (void)fused_weight_observers(names, used); });
+        if (problems.count() > before) return;  // the other blocks would only repeat it
+    }
 }
 
 /// Spreads the resolved recipe over the blocks.
@@ -143,7 +156,7 @@ void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved, Problems& probl
                 problems.add(concat(module.name, " (", module.config_group, ", ", describe(module.scheme), "): ", reason, "."));
             continue;
         }
-        problems.collect([&] { check_observers(module.scheme); });
+        problems.collect([&] { check_observers(module.name, module.scheme); });
         if (is_head) plan.head = std::move(todo);
         else plan.blocks[static_cast<size_t>(where.block)].emplace(module.name, std::move(todo));
     }
@@ -242,6 +255,7 @@ RunPlan prepare_run(const RunConfig& config) {
     const ResolvedRecipe resolved = resolve_recipe(plan.recipe, plan.summary);
     take_diagnostics(resolved.diagnostics, plan, problems);
     plan_modules(plan, resolved, problems);
+    if (!problems.count()) check_fused_groups(plan, problems);
     if (!config.output_dir.empty()) {
         problems.collect([&] { plan.writer = std::make_unique<CheckpointWriter>(CheckpointWriterOptions{config.model_dir, config.output_dir}); });
         if (plan.writer) check_disk_space(plan, problems);

@@ -49,6 +49,21 @@ constexpr const char* nearest_w8_with_head = R"(quant_stage:
   quant_modifiers:
     QuantizationModifier: {targets: [Linear], scheme: W8A16}
 )";
+constexpr const char* nearest_nvfp4 = R"(quant_stage:
+  quant_modifiers:
+    QuantizationModifier: {targets: [Linear], scheme: NVFP4A16, ignore: [lm_head]}
+)";
+/// Static inputs, and a weight observer that looks at them.
+constexpr const char* static_inputs = R"(quant_stage:
+  quant_modifiers:
+    QuantizationModifier:
+      ignore: [lm_head]
+      config_groups:
+        group_0:
+          targets: [Linear]
+          weights: {num_bits: 8, type: int, symmetric: true, strategy: channel, observer: imatrix_mse}
+          input_activations: {num_bits: 8, type: int, symmetric: true, strategy: tensor, dynamic: false, observer: static_minmax}
+)";
 /// Two modifiers, each with its own modules; some blocks are left alone.
 constexpr const char* mixed = R"(quant_stage:
   quant_modifiers:
@@ -105,6 +120,8 @@ private Q_SLOTS:
     void exportReopensAsTheSameModel_data();
     void exportReopensAsTheSameModel();
     void whatIsNotQuantizedIsCopied();
+    void staticInputsHaveScales();
+    void fusedProjectionsShareAGlobalScale();
     void sameSeedSameBytes();
     void tuningLowersTheLoss();
     void cancelKeepsTheRunDirectoryOnly();
@@ -141,7 +158,7 @@ void TestRun::exportReopensAsTheSameModel_data() {
     QTest::addColumn<QString>("recipe");
     QTest::addColumn<QString>("dtype");
     const std::pair<const char*, const char*> recipes[] = {
-        {"AutoRound W4 g64 sym", autoround_w4}, {"AutoRound W2 g32 asym", autoround_w2}, {"W8A16", nearest_w8}, {"mixed", mixed}};
+        {"AutoRound W4 g64 sym", autoround_w4}, {"AutoRound W2 g32 asym", autoround_w2}, {"W8A16", nearest_w8}, {"NVFP4A16", nearest_nvfp4}, {"mixed", mixed}};
     for (const auto& [name, recipe] : recipes)
         for (const auto& model : {llama, moe}) QTest::addRow("%s, %s", model.filename().c_str(), name) << QString::fromStdString(model.string()) << QString(recipe) << QString("float32");
     QTest::addRow("llama, head too") << QString::fromStdString(llama.string()) << QString(nearest_w8_with_head) << QString("float32");
@@ -197,6 +214,47 @@ void TestRun::whatIsNotQuantizedIsCopied() {
     QVERIFY(std::find(ignore.begin(), ignore.end(), "model.layers.1.mlp.gate") != ignore.end());
     QCOMPARE(read_bytes(run.output_dir / "tokenizer.json"), read_bytes(run.model_dir / "tokenizer.json"));
     QVERIFY(parse_recipe(read_bytes(run.output_dir / "recipe.yaml")).recipe.has_value());
+}
+
+void TestRun::staticInputsHaveScales() {
+    Recorder recorder;
+    RunControl control;
+    RunConfig run = config(moe, static_inputs);
+    run.num_samples = 1;
+    run.seq_len = 8;  // too few tokens for every expert: some must borrow
+    run_calibration(run, recorder, control);
+    std::set<std::string> unseen, warned;
+    for (const auto& tokens : recorder.all<TokensCounted>())
+        if (tokens.tokens == 0) unseen.insert(tokens.module);
+    for (const auto& warning : recorder.all<Warning>())
+        if (!warning.module.empty()) warned.insert(warning.module);
+    QVERIFY(!unseen.empty());
+    QVERIFY(warned.size() >= unseen.size());  // the quantized model may route a token elsewhere
+    const Checkpoint exported(run.output_dir);
+    for (const auto& module : recorder.all<ModuleQuantized>()) {
+        const at::Tensor scale = exported.tensor(module.module + ".input_scale");
+        QVERIFY2(scale.numel() == 1 && scale.scalar_type() == at::kBFloat16 && scale.item<float>() > 0, module.module.c_str());
+        QCOMPARE(exported.entry(module.module + ".weight").dtype, "I8");
+    }
+}
+
+void TestRun::fusedProjectionsShareAGlobalScale() {
+    Recorder recorder;
+    RunControl control;
+    RunConfig run = config(llama, nearest_nvfp4);
+    run_calibration(run, recorder, control);
+    const Checkpoint exported(run.output_dir);
+    const auto global_scale = [&](const std::string& module) { return exported.tensor("model.layers.2." + module + ".weight_global_scale").item<float>(); };
+    QCOMPARE(global_scale("self_attn.q_proj"), global_scale("self_attn.k_proj"));
+    QCOMPARE(global_scale("self_attn.q_proj"), global_scale("self_attn.v_proj"));
+    QCOMPARE(global_scale("mlp.gate_proj"), global_scale("mlp.up_proj"));
+    QVERIFY(global_scale("mlp.gate_proj") != global_scale("mlp.down_proj"));
+
+    std::string recipe = nearest_nvfp4;
+    recipe.replace(recipe.find("[lm_head]"), 9, "[lm_head, 're:.*layers.1.self_attn.k_proj']");
+    RunConfig partly = config(llama, recipe.c_str());
+    partly.output_dir = path("partly");
+    QVERIFY_EXCEPTION_THROWN(run_calibration(partly, recorder, control), InputError);
 }
 
 void TestRun::sameSeedSameBytes() {
