@@ -72,6 +72,7 @@ struct CheckpointWriter::State {
     std::map<std::string, size_t> shard_of;
     size_t num_shards = 0;  ///< assembled ones
     int64_t bytes_written = 0;
+    bool untied = false;
     bool committed = false;
 
     [[nodiscard]] fs::path unnamed_shard(size_t index) const { return partial_dir / concat("shard-", index); }
@@ -146,7 +147,12 @@ void CheckpointWriter::State::write_config(const nlohmann::json& quantization_co
     nlohmann::json config = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
     if (!config.is_object()) throw RunError(concat(source.string(), " is no longer readable as JSON."));
     config["quantization_config"] = quantization_config;
+    if (untied) config["tie_word_embeddings"] = false;
     write_text(partial_dir / "config.json", config.dump(2, ' ', /*ensure_ascii=*/true));
+}
+
+void CheckpointWriter::untie_embeddings() {
+    state_->untied = true;
 }
 
 void CheckpointWriter::commit(const nlohmann::json& quantization_config, const std::string& recipe_yaml) {

@@ -25,6 +25,8 @@ public:
 
     /// Appends tensors under full names. Throws RunError on a full disk.
     void add(const std::vector<NamedTensor>& tensors);
+    /// config.json then says that head and embedding no longer share one weight.
+    void untie_embeddings();
     /// Writes the index, config.json with `quantization_config`, tokenizer files and recipe.yaml, then renames into place.
     void commit(const nlohmann::json& quantization_config, const std::string& recipe_yaml);
 

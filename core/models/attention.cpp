@@ -31,8 +31,8 @@ at::Tensor Attention::forward(const at::Tensor& hidden, const SequenceContext& c
     };
     const auto angles = rotary->angles(context.position_ids, seq, hidden.scalar_type(), hidden.device());
     const at::Tensor query = RotaryEmbedding::rotate(heads(q_proj.forward(hidden), num_heads, q_norm), angles);
-    const at::Tensor key = RotaryEmbedding::rotate(heads(k_proj.forward(hidden), num_key_value_heads, k_norm), angles);
-    const at::Tensor value = heads(v_proj.forward(hidden), num_key_value_heads, std::nullopt);
+    const at::Tensor key = taps.key.pass(RotaryEmbedding::rotate(heads(k_proj.forward(hidden), num_key_value_heads, k_norm), angles));
+    const at::Tensor value = taps.value.pass(heads(v_proj.forward(hidden), num_key_value_heads, std::nullopt));
 
     const AttentionMask mask = make_attention_mask(context.attention_mask, window, seq, hidden.device());
     const std::optional<at::Tensor> allowed = mask.causal_only ? std::nullopt : std::optional(mask.allowed);

@@ -28,6 +28,7 @@ struct Attention {
     int64_t head_dim = 0;
     std::optional<int64_t> window;
     const RotaryEmbedding* rotary = nullptr;  ///< the model's
+    KeyValueTaps taps;
 
     /// hidden [batch, seq, hidden_size] -> the same shape.
     [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const SequenceContext& context) const;

@@ -25,6 +25,8 @@ public:
     /// Every projection in model order, experts included but no router (transformers' is no Linear either). The pointers live as
     /// long as the block.
     [[nodiscard]] virtual std::vector<Linear*> linears() = 0;
+    /// Null for a block without a cache.
+    [[nodiscard]] virtual KeyValueTaps* key_value_taps() { return nullptr; }
     /// Name prefix: "model.layers.3".
     [[nodiscard]] virtual const std::string& name() const = 0;
 };

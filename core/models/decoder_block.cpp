@@ -26,6 +26,7 @@ public:
         return has(part) ? std::optional(norm(part)) : std::nullopt;
     }
     [[nodiscard]] at::Tensor weight(const std::string& part) const { return store_.weight(*by_name_.at(part)); }
+    [[nodiscard]] KeyValueTaps key_value_taps() const { return store_.key_value_taps(name_ + ".self_attn"); }
     void release() const {
         for (const ModuleSpec& spec : specs_) store_.release(spec);
     }
@@ -50,6 +51,7 @@ Attention load_attention(const BlockParts& parts, const ModelConfig& config, con
     attention.head_dim = config.head_dim;
     if (!config.sliding_window.empty()) attention.window = config.sliding_window[static_cast<size_t>(index)];
     attention.rotary = &rotary;
+    attention.taps = parts.key_value_taps();
     return attention;
 }
 
@@ -88,6 +90,8 @@ public:
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }
+
+    KeyValueTaps* key_value_taps() override { return &attention_.taps; }
 
     const std::string& name() const override { return parts_.name(); }
 

@@ -8,9 +8,14 @@ namespace calibench {
 
 at::Tensor Linear::forward(const at::Tensor& input) const {
     if (on_input) on_input(input);
-    at::Tensor output = at::linear(transform_input ? transform_input(input) : input, weight, bias);
+    const at::Tensor output = at::linear(transform_input ? transform_input(input) : input, weight, bias);
     if (on_output) on_output(output);
-    return output;
+    return transform_output ? transform_output(output) : output;
+}
+
+at::Tensor StateTap::pass(const at::Tensor& states) const {
+    if (on_states) on_states(states);
+    return transform ? transform(states) : states;
 }
 
 at::Tensor RmsNorm::forward(const at::Tensor& x) const {

@@ -19,9 +19,24 @@ struct Linear {
     std::function<void(const at::Tensor& input)> on_input;
     /// Applied to the input: activation fake quantization. Null: none.
     std::function<at::Tensor(const at::Tensor& input)> transform_input;
+    /// Called with every output [..., out], before it is transformed.
     std::function<void(const at::Tensor& output)> on_output;
+    std::function<at::Tensor(const at::Tensor& output)> transform_output = {};
 
     [[nodiscard]] at::Tensor forward(const at::Tensor& input) const;
+};
+
+/// A place where attention's states [batch, heads, seq, head_dim] can be watched and changed.
+struct StateTap {
+    std::function<void(const at::Tensor& states)> on_states;
+    std::function<at::Tensor(const at::Tensor& states)> transform;  ///< fake quantization
+
+    [[nodiscard]] at::Tensor pass(const at::Tensor& states) const;
+};
+
+/// Keys and values as a cache would hold them: keys rotated, heads not repeated.
+struct KeyValueTaps {
+    StateTap key, value;
 };
 
 /// x * rsqrt(mean(x^2) + eps) * weight, the mean in float32 (LlamaRMSNorm).

@@ -5,7 +5,6 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/checkpoint/compressor.h"
-#include "core/quantization/fake_quantize.h"
 
 namespace calibench {
 
@@ -17,8 +16,12 @@ Linear WeightStore::linear(const ModuleSpec& spec) const {
     linear.weight = weight(spec);
     if (spec.bias) linear.bias = to_compute(checkpoint().tensor(spec.name + ".bias"));
     const StoredModule stored = directory_.modules().find(spec);
-    if (stored.layout == StoredModule::Layout::Compressed && stored.scheme->input_activations)
-        quantize_input(linear, *stored.scheme->input_activations);
+    // A scheme with weights but no stored scale means a module that was left as it is.
+    const bool quantized = stored.scheme && (stored.layout == StoredModule::Layout::Compressed || !stored.scheme->weights);
+    if (quantized && stored.scheme->input_activations)
+        linear.transform_input = activation_quantizer(spec.name, "input", *stored.scheme->input_activations);
+    if (quantized && stored.scheme->output_activations)
+        linear.transform_output = activation_quantizer(spec.name, "output", *stored.scheme->output_activations);
     return linear;
 }
 
@@ -59,28 +62,29 @@ at::Tensor WeightStore::decompress(const ModuleSpec& spec, const QuantizationSch
     return to_compute(dense);
 }
 
-void WeightStore::quantize_input(Linear& linear, const QuantizationArgs& args) const {
+KeyValueTaps WeightStore::key_value_taps(const std::string& attention) const {
+    KeyValueTaps taps;
+    if (!config().quantization || !config().quantization->kv_cache_scheme) return taps;
+    const QuantizationArgs& args = *config().quantization->kv_cache_scheme;
+    taps.key.transform = activation_quantizer(attention, "k", args);
+    taps.value.transform = activation_quantizer(attention, "v", args);
+    return taps;
+}
+
+ActivationQuantizer WeightStore::activation_quantizer(const std::string& module, const std::string& what, const QuantizationArgs& args) const {
     const auto stored = [&](const char* name, bool required, at::ScalarType type) {
-        const std::string full = concat(linear.name, ".", name);
+        const std::string tensor = concat(what, "_", name);
+        const std::string full = concat(module, ".", tensor);
         if (checkpoint().contains(full)) return checkpoint().tensor(full).to(options_.device, type);
-        if (required) throw InputError(concat(place(linear.name), name, " is missing from the checkpoint."));
+        if (required) throw InputError(concat(place(module), tensor, " is missing from the checkpoint."));
         return at::Tensor();
     };
     const bool fixed = args.dynamic == Dynamic::No;
     QParams qparams;
-    qparams.scale = stored("input_scale", fixed, options_.dtype);
-    qparams.zero_point = stored("input_zero_point", fixed && !args.symmetric, options_.dtype);
-    qparams.global_scale = stored("input_global_scale", args.dynamic == Dynamic::Local, at::kFloat);
-
-    linear.transform_input = [args, fixed, qparams](const at::Tensor& input) {
-        QParams now = qparams;
-        if (!fixed) {
-            const ScaleAndZeroPoint found = compute_dynamic_qparams(input, args, qparams.global_scale);
-            now.scale = found.scale;
-            now.zero_point = found.zero_point;
-        }
-        return fake_quantize(input, now, args).to(input.scalar_type());
-    };
+    qparams.scale = stored("scale", fixed, options_.dtype);
+    qparams.zero_point = stored("zero_point", fixed && !args.symmetric, options_.dtype);
+    qparams.global_scale = stored("global_scale", args.dynamic == Dynamic::Local, at::kFloat);
+    return make_activation_quantizer(args, qparams);
 }
 
 at::Tensor WeightStore::to_compute(const at::Tensor& tensor) const { return tensor.to(options_.device, options_.dtype); }

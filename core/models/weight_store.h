@@ -6,6 +6,7 @@
 #include "core/models/layers.h"
 #include "core/models/model_directory.h"
 #include "core/models/module_plan.h"
+#include "core/quantization/activation_quantizer.h"
 
 namespace calibench {
 
@@ -23,6 +24,8 @@ public:
     /// With the activation quantization that a compressed checkpoint asks for.
     [[nodiscard]] Linear linear(const ModuleSpec& spec) const;
     [[nodiscard]] RmsNorm norm(const ModuleSpec& spec) const;
+    /// With the cache quantization that a checkpoint asks for; `attention` is the module's name.
+    [[nodiscard]] KeyValueTaps key_value_taps(const std::string& attention) const;
     [[nodiscard]] at::Tensor weight(const ModuleSpec& spec) const;
     /// Some rows of a weight; only they leave the file when it is stored dense. `rows` int64 on the CPU.
     [[nodiscard]] at::Tensor weight_rows(const ModuleSpec& spec, const at::Tensor& rows) const;
@@ -32,7 +35,8 @@ public:
 private:
     [[nodiscard]] at::Tensor decompress(const ModuleSpec& spec, const QuantizationScheme& scheme) const;
     [[nodiscard]] at::Tensor to_compute(const at::Tensor& tensor) const;
-    void quantize_input(Linear& linear, const QuantizationArgs& args) const;
+    /// Rounds what `what` ("input", "output", "k", "v") of the module stands for, with the scales that are stored for it.
+    [[nodiscard]] ActivationQuantizer activation_quantizer(const std::string& module, const std::string& what, const QuantizationArgs& args) const;
     /// "model.layers.0.mlp.up_proj: " behind the directory, as every complaint begins.
     [[nodiscard]] std::string place(const std::string& module) const;
 
