@@ -29,14 +29,14 @@ for shard in sorted(Path(options.model).glob("*.safetensors")):
 values = sum(t.numel() for t in weights.values())
 
 scales = {}
-start = time.perf_counter()
+start, cpu_start = time.perf_counter(), time.process_time()
 for name, weight in weights.items():
     args = QuantizationArgs(num_bits=options.bits, group_size=options.group_size)
     observer = Observer.load_from_registry(options.observer, base_name="weight", args=args)
     scales[name] = observer(weight).get_qparams()["scale"]
-seconds = time.perf_counter() - start
+seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
 print(f"{len(weights)} weights, {values / 1e6:.1f} M values, {torch.get_num_threads()} threads")
-print(f"{options.observer}: {seconds:.3f} s  {seconds / values * 1e9:.2f} ns a value")
+print(f"{options.observer}: {seconds:.3f} s  {seconds / values * 1e9:.2f} ns a value; {cpu_seconds:.3f} s of CPU")
 
 if options.scales:
     ours = load_file(options.scales)
