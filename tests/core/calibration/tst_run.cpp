@@ -5,6 +5,7 @@
 #include <set>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <QTemporaryDir>
 #include <QTest>
 #include <nlohmann/json.hpp>
@@ -116,6 +117,7 @@ at::Tensor reopened_logits(const fs::path& model_dir, const at::Tensor& ids, con
 class TestRun : public QObject {
     Q_OBJECT
 private Q_SLOTS:
+    void initTestCase() { at::set_num_threads(1); }  // models so small that threads would only wait for each other
     void init() { dir_ = std::make_unique<QTemporaryDir>(); }
     void exportReopensAsTheSameModel_data();
     void exportReopensAsTheSameModel();
@@ -149,7 +151,7 @@ RunConfig TestRun::config(const fs::path& model, const char* recipe) const {
     config.seq_len = 48;
     config.device = "cpu";
     config.dtype = "float32";
-    config.threads = 1;  // so small that threads would only wait for each other
+    config.threads = 1;
     return config;
 }
 
