@@ -46,7 +46,7 @@ QString formatExactRange(double low, double high) { return formatExact(low) + QS
 
 QString formatCount(int64_t count) { return QLocale().toString(static_cast<qlonglong>(count)); }
 
-QString formatBytes(double bytes) { return QString::fromStdString(format_bytes(bytes)); }
+QString formatBytes(double bytes) { return QString::fromStdString(format_bytes(bytes)).replace(QLatin1Char(' '), QChar(QChar::Nbsp)); }
 
 QString formatDuration(double seconds) { return QString::fromStdString(format_duration(seconds)); }
 

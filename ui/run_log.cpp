@@ -12,7 +12,8 @@ using Severity = LogModel::Severity;
 
 QString lossChange(double initial, double best) {
     if (!(initial > 0) || !std::isfinite(best)) return {};
-    return QStringLiteral("%1 %").arg(100 * (best / initial - 1), 0, 'f', 1);
+    const double percent = std::round(1000 * (best / initial - 1)) / 10;
+    return QStringLiteral("%1 %").arg(percent == 0 ? 0.0 : percent, 0, 'f', 1);  // no "-0.0"
 }
 
 RunLog::RunLog(RunController& controller, LogModel& log, QObject* parent) : QObject(parent), m_log(log) {

@@ -2,6 +2,7 @@
 
 #include <QWidget>
 
+class QFormLayout;
 class QLabel;
 class QLineEdit;
 class QSpinBox;
@@ -21,7 +22,7 @@ Q_SIGNALS:
     void browseRequested();
 
 private:
-    QSpinBox* addNumber(class QFormLayout* form, const QString& label, const QString& help, int low, int high);
+    QSpinBox* addNumber(QFormLayout* form, const QString& label, const QString& help, int low, int high);
     void publish();
     void showData();
 

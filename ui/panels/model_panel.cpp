@@ -46,7 +46,7 @@ ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidge
     m_tree->setAlternatingRowColors(true);
     m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_tree->setIndentation(12);
-    m_tree->setTextElideMode(Qt::ElideMiddle);  // experts differ in the middle of their names
+    m_tree->setTextElideMode(Qt::ElideLeft);  // modules differ at the end of their names
     m_tree->setFrameShape(QFrame::NoFrame);
     m_tree->setAccessibleName(tr("Blocks and modules"));
     m_tree->header()->setStretchLastSection(true);

@@ -73,6 +73,7 @@ QVector<double> LogTicker::createTickVector(double, const QCPRange& range) {
 static QString roundNumber(double value) {
     if (value == 0) return QStringLiteral("0");
     const double magnitude = std::abs(value);
+    if (magnitude < 1e6 && value == std::round(value)) return QString::number(value, 'f', 0);
     if (magnitude >= 1e-3 && magnitude < 1e6) return QString::number(value, 'g', 4);
     const int exponent = static_cast<int>(std::floor(std::log10(magnitude) + 1e-9));
     return QStringLiteral("%1e%2").arg(QString::number(value / std::pow(10.0, exponent), 'g', 3)).arg(exponent);

@@ -50,7 +50,6 @@ TokenPlot::TokenPlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
 void TokenPlot::restyle(const PlotTheme& theme) {
     m_cells->setOutline(QColor(0xff5a36));  // over viridis, which is the same in both themes
     m_line->setPen(QPen(theme.accent, 2));
-    m_line->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, theme.accent, 5));
     QCPAxis* axis = m_scale->axis();
     axis->setTickLabelColor(theme.text);
     axis->setLabelColor(theme.text);
@@ -93,7 +92,7 @@ void TokenPlot::rebuild() {
     const bool moe = m_record.numExperts() > 0;
     m_map->setVisible(moe);
     m_cells->setVisible(moe);
-    m_scale->setVisible(moe);
+    showScale(moe);
     m_line->setVisible(!moe);
     for (QCPAxis* axis : {m_rect->axis(QCPAxis::atBottom), m_rect->axis(QCPAxis::atLeft)}) axis->grid()->setVisible(!moe);
     m_rect->axis(QCPAxis::atLeft)->setRangeReversed(moe);  // block 0 on top, as in the tree
@@ -101,6 +100,18 @@ void TokenPlot::rebuild() {
         rebuildExperts();
     else
         rebuildLine();
+}
+
+void TokenPlot::showScale(bool show) {
+    QCPLayoutGrid* layout = canvas()->plotLayout();
+    if (show == layout->hasElement(0, 1)) return;
+    m_scale->setVisible(show);
+    if (show) {
+        layout->addElement(0, 1, m_scale);
+    } else {
+        layout->take(m_scale);  // stays the canvas's child
+        layout->simplify();
+    }
 }
 
 void TokenPlot::rebuildExperts() {
@@ -151,6 +162,8 @@ void TokenPlot::rebuildLine() {
         most = std::max(most, module.tokens ? static_cast<double>(*module.tokens) : 0.0);
     }
     m_line->setData(keys, values, true);
+    const bool room = labels.size() < 300;  // more dots than this are a thick line
+    m_line->setScatterStyle(room ? QCPScatterStyle(QCPScatterStyle::ssDisc, theme().accent, 5) : QCPScatterStyle());
     QCPAxis* x = m_rect->axis(QCPAxis::atBottom);
     QCPAxis* y = m_rect->axis(QCPAxis::atLeft);
     x->setLabel(tr("Module, in model order (block and projection)"));

@@ -45,6 +45,7 @@ protected:
     [[nodiscard]] QString moduleAt(const QPointF& pixel) const override;
 
 private:
+    void showScale(bool show);
     void rebuildExperts();
     void rebuildLine();
     [[nodiscard]] const ModuleRecord* denseModuleAt(const QPointF& pixel) const;
