@@ -1,4 +1,5 @@
 #include <QAbstractItemView>
+#include <QApplication>
 #include <QDockWidget>
 #include <QDropEvent>
 #include <QListWidget>
