@@ -21,11 +21,13 @@ install_packages() {
         say "No dpkg here: install these yourself if the configuration below misses one: ${packages[*]}"
         return
     }
-    local missing=() package
+    # A package may come under another name that provides the one asked for (qt6-svg-dev does, for libqt6svg6-dev).
+    local missing=() package installed
+    installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' | sed -n 's/^installed //p' | tr -s ', \n' ' ') "
     for package in "${packages[@]}"; do
         # A python3 from elsewhere that can make virtual environments serves as well as Debian's.
         if [[ $package == python3* ]] && python3 -c 'import venv, ensurepip' 2>/dev/null; then continue; fi
-        [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+        [[ $installed == *" $package "* ]] || missing+=("$package")
     done
     ((${#missing[@]})) || return 0
 
