@@ -80,7 +80,10 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
     showTitle();
 }
 
-MainWindow::~MainWindow() = default;
+MainWindow::~MainWindow() {
+    // Panels speak to the session when they lose the focus, and it is a member: they go first.
+    qDeleteAll(findChildren<QWidget*>(Qt::FindDirectChildrenOnly));
+}
 
 void MainWindow::makeDocks() {
     m_modelPanel = new ModelPanel(m_session, m_controller);
