@@ -10,22 +10,17 @@
 #include "core/autoround/block_tuner.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/calibration/input_quantization.h"
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
 #include "core/observers/fused_groups.h"
 #include "core/observers/registry.h"
+#include "core/quantization/activation_quantizer.h"
 
 namespace calibench {
 namespace {
 
 /// Forward, backward and the step of one tuned sample, in forward passes.
 constexpr double work_of_tuning = 3;
-
-/// Static inputs, or local ones, whose global scale is static.
-bool has_static_inputs(const ModulePlan& module) {
-    return module.scheme.input_activations && module.scheme.input_activations->dynamic != Dynamic::Yes;
-}
 
 /// "mlp.experts.*.up_proj" of "model.layers.3.mlp.experts.17.up_proj": what experts of one block have in common.
 std::string without_expert(const std::string& module) {
@@ -36,14 +31,6 @@ std::string without_expert(const std::string& module) {
     return module.substr(0, begin + mark.size()) + "*" + (end == std::string::npos ? "" : module.substr(end));
 }
 
-/// Do these modules need a pass of their own over the quantized inputs?
-bool observe_quantized_inputs(const ModulePlans& modules) {
-    return std::any_of(modules.begin(), modules.end(), [](const auto& entry) {
-        const auto& [name, module] = entry;
-        return has_static_inputs(module) || (!module.tuning && make_weight_observer(name, *module.scheme.weights)->wants_inputs());
-    });
-}
-
 std::vector<size_t> tunings_of(const ModulePlans& modules) {
     std::set<size_t> used;
     for (const auto& [name, module] : modules)
@@ -51,32 +38,20 @@ std::vector<size_t> tunings_of(const ModulePlans& modules) {
     return {used.begin(), used.end()};
 }
 
-/// Lets a function watch Linears' inputs for as long as it lives.
-class InputHooks {
+/// Whoever watches a block stops watching at the end of the scope.
+class BlockHooks {
 public:
-    InputHooks() = default;
-    InputHooks(const InputHooks&) = delete;
-    InputHooks& operator=(const InputHooks&) = delete;
-    ~InputHooks() {
-        for (Linear* linear : watched_) linear->on_input = nullptr;
-    }
-    void watch(Linear& linear, std::function<void(const at::Tensor&)> hook) {
-        linear.on_input = std::move(hook);
-        watched_.push_back(&linear);
+    explicit BlockHooks(DecoderBlock& block) : block_(block) {}
+    BlockHooks(const BlockHooks&) = delete;
+    BlockHooks& operator=(const BlockHooks&) = delete;
+    ~BlockHooks() {
+        for (Linear* linear : block_.linears()) linear->on_input = linear->on_output = nullptr;
+        if (KeyValueTaps* taps = block_.key_value_taps()) taps->key.on_states = taps->value.on_states = nullptr;
     }
 
 private:
-    std::vector<Linear*> watched_;
+    DecoderBlock& block_;
 };
-
-/// Projections that vLLM runs as one matrix get one global scale.
-void share_global_scales(const std::map<std::string, Linear*>& linears, const std::map<std::string, std::unique_ptr<Observer>>& observers) {
-    std::vector<std::string> names;
-    for (const auto& [name, linear] : linears) names.push_back(name);
-    std::vector<Observer*> used;
-    for (const auto& [name, observer] : observers) used.push_back(observer.get());
-    for (const auto& group : fused_weight_observers(names, used)) share_global_scale(group);
-}
 
 /// What passed one Linear's input.
 struct InputStatistics {
@@ -95,16 +70,24 @@ BlockCalibration::BlockCalibration(const RunPlan& plan, DecoderBlock& block, int
         const auto found = linears_.find(name);
         if (found == linears_.end()) throw RunError(concat(name, " is no projection of ", block.name(), " that can be quantized. Add it to ignore."));
         const std::string tensor = name + ".weight";
-        weights_[name] = checkpoint.contains(tensor) ? checkpoint.tensor(tensor) : found->second->weight.clone();
-        if (!module.tuning) weight_observers_[name] = make_weight_observer(name, *module.scheme.weights);
+        weights_[name] = checkpoint.contains(tensor) ? checkpoint.tensor(tensor)
+                                                     : found->second->weight.to(to_scalar_type(plan.model->config().dtype), false, /*copy=*/true);
+        observers_.emplace(std::piecewise_construct, std::forward_as_tuple(name), std::forward_as_tuple(name, module));
     }
+    if (plan.kv_cache && block.key_value_taps()) {
+        key_observer_ = make_cache_observer(block.name() + ".self_attn", "k", *plan.kv_cache);
+        value_observer_ = make_cache_observer(block.name() + ".self_attn", "v", *plan.kv_cache);
+    }
+}
+
+bool BlockCalibration::quantizes(const RunPlan& plan, int64_t index) {
+    return plan.kv_cache || !plan.blocks[static_cast<size_t>(index)].empty();
 }
 
 double BlockCalibration::work(const RunPlan& plan, int64_t index) {
     const ModulePlans& modules = plan.blocks[static_cast<size_t>(index)];
     const auto samples = static_cast<double>(plan.samples.num_samples);
     double work = 2 * samples;
-    if (observe_quantized_inputs(modules)) work += samples;
     for (const size_t tuning : tunings_of(modules)) {
         const AutoRoundOptions& options = plan.tunings[tuning];
         work += work_of_tuning * static_cast<double>(options.iters * options.batch_size);
@@ -125,12 +108,13 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     const bool tunes_on_float_inputs =
         std::any_of(tunings.begin(), tunings.end(), [&](size_t tuning) { return !plan_.tunings[tuning].enable_quanted_input; });
 
-    if (modules_.empty() && hidden.quantized.is_same(float_inputs)) {
+    if (!quantizes(plan_, outcome_.block) && hidden.quantized.is_same(float_inputs)) {
         hidden.quantized = outputs;
         reporter_.advance(static_cast<double>(plan_.samples.num_samples));
     } else {
         if (!tunes_on_float_inputs) float_inputs.reset();  // a whole set of activations: give it back before tuning
-        observe_inputs(hidden.quantized);
+        quantize_activations();
+        quantize_cache();
         round_to_nearest();
         for (const size_t tuning : tunings) tune(tuning, plan_.tunings[tuning].enable_quanted_input ? hidden.quantized : float_inputs, outputs);
         hidden.quantized = run_quantized(hidden.quantized, outputs);
@@ -161,17 +145,26 @@ at::Tensor BlockCalibration::forward_all(const at::Tensor& inputs, const OnBatch
     return outputs;
 }
 
+/// Activations are observed in the float model, as llm-compressor does, which calibrates with quantization switched off.
 at::Tensor BlockCalibration::run_reference(const at::Tensor& inputs) {
     std::map<std::string, InputStatistics> statistics;
     at::Tensor outputs;
     {
-        InputHooks hooks;
+        const BlockHooks hooks(block_);
         for (Linear* linear : block_.linears()) {
             InputStatistics& watched = statistics[linear->name];
-            hooks.watch(*linear, [&watched](const at::Tensor& input) {
+            const auto found = observers_.find(linear->name);
+            const ModuleObservers* observers = found == observers_.end() ? nullptr : &found->second;
+            linear->on_input = [&watched, observers](const at::Tensor& input) {
                 watched.range.observe(input);
                 watched.counter->record_observed_tokens(input);
-            });
+                if (observers) observers->see_input(input);
+            };
+            if (observers && observers->output) linear->on_output = [observers](const at::Tensor& output) { observers->see_output(output); };
+        }
+        if (key_observer_) {
+            block_.key_value_taps()->key.on_states = [this](const at::Tensor& keys) { key_observer_->observe(keys); };
+            block_.key_value_taps()->value.on_states = [this](const at::Tensor& values) { value_observer_->observe(values); };
         }
         outputs = forward_all(inputs);
     }
@@ -189,64 +182,82 @@ at::Tensor BlockCalibration::run_reference(const at::Tensor& inputs) {
     return outputs;
 }
 
-/// Static activations, and inputs that weigh a weight's columns, are observed on the inputs of the quantized model, before this block's own weights change, as
-/// llm-compressor does; then every planned Linear rounds its inputs.
-void BlockCalibration::observe_inputs(const at::Tensor& inputs) {
-    Observers observers;
-    if (observe_quantized_inputs(modules_)) {
-        InputHooks hooks;
-        for (const auto& [name, module] : modules_) {
-            Observer* input = nullptr;
-            if (has_static_inputs(module)) input = (observers[name] = make_input_observer(name, *module.scheme.input_activations)).get();
-            Observer* weight = module.tuning ? nullptr : weight_observers_.at(name).get();
-            hooks.watch(*linears_.at(name), [input, weight](const at::Tensor& values) {
-                if (input) input->observe(values);
-                if (weight && weight->wants_inputs()) weight->observe_input(values);
-            });
+/// An expert that no token reached takes what the other experts of the block saw.
+void BlockCalibration::borrow_statistics() {
+    for (const auto of : {&ModuleObservers::input, &ModuleObservers::output}) {
+        std::set<std::string> unseen;
+        for (const auto& [name, observers] : observers_)
+            if ((observers.*of) && !(observers.*of)->has_statistics()) unseen.insert(name);
+        for (const auto& name : unseen) {
+            Observer& observer = *(observers_.at(name).*of);
+            for (const auto& [other, observers] : observers_)
+                if ((observers.*of) && without_expert(other) == without_expert(name) && !unseen.contains(other)) observer.merge(*(observers.*of));
+            if (!observer.has_statistics())
+                throw RunError(concat(name, ": no token reached it, so its static ", observer.base_name(), " scale is unknown. Use more samples, or dynamic activations."));
+            reporter_.send(Warning{name, concat("No token reached this expert; its ", observer.base_name(), " scale is that of the block's other experts. Use more samples.")});
         }
-        (void)forward_all(inputs);
     }
-    borrow_statistics(observers);
-    for (const auto& [name, observer] : observers) {
-        QParams& qparams = input_qparams_[name] = observed_qparams(*observer);
-        if (qparams.scale.defined()) qparams.scale = qparams.scale.to(weights_.at(name).scalar_type());
-    }
-    for (const auto& [name, module] : modules_)
-        if (module.scheme.input_activations) quantize_inputs(*linears_.at(name), *module.scheme.input_activations, input_qparams_[name]);
 }
 
-/// An expert that no token reached takes what the other experts of the block saw.
-void BlockCalibration::borrow_statistics(Observers& observers) {
-    std::vector<std::string> unseen;
-    for (const auto& [name, observer] : observers)
-        if (!observer->has_statistics()) unseen.push_back(name);
-    for (const auto& name : unseen) {
-        for (const auto& [other, observer] : observers)
-            if (without_expert(other) == without_expert(name) && std::find(unseen.begin(), unseen.end(), other) == unseen.end())
-                observers.at(name)->merge(*observer);
-        if (!observers.at(name)->has_statistics())
-            throw RunError(concat(name, ": no token reached it, so its static input scale is unknown. Use more samples, or dynamic activations."));
-        reporter_.send(Warning{name, "No token reached this expert; its input scale is that of the block's other experts. Use more samples."});
+/// From here on every planned Linear rounds its activations as a reader of the checkpoint will.
+void BlockCalibration::quantize_activations() {
+    borrow_statistics();
+    const at::ScalarType compute = plan_.model->options().dtype;
+    for (const auto& [name, module] : modules_) {
+        Linear& linear = *linears_.at(name);
+        const ModuleQParams& stored = activations_[name] = observers_.at(name).activations(weights_.at(name).scalar_type());
+        if (module.scheme.input_activations)
+            linear.transform_input = make_activation_quantizer(*module.scheme.input_activations, as_read(stored.input, compute));
+        if (module.scheme.output_activations)
+            linear.transform_output = make_activation_quantizer(*module.scheme.output_activations, as_read(stored.output, compute));
     }
+}
+
+void BlockCalibration::quantize_cache() {
+    KeyValueTaps* taps = block_.key_value_taps();
+    if (!plan_.kv_cache || !taps) return;
+    const QuantizationArgs& args = *plan_.kv_cache;
+    const auto quantize = [&](StateTap& tap, const std::string& name, Observer* observer) {
+        QParams qparams;
+        if (observer) {
+            qparams = observed_qparams(*observer, to_scalar_type(plan_.model->config().dtype));
+            const std::string prefix = concat(block_.name(), ".self_attn.", name);
+            stored_.push_back({prefix + "_scale", qparams.scale});
+            if (!args.symmetric) stored_.push_back({prefix + "_zero_point", qparams.zero_point});
+        }
+        tap.transform = make_activation_quantizer(args, as_read(qparams, plan_.model->options().dtype));
+    };
+    quantize(taps->key, "k", key_observer_.get());
+    quantize(taps->value, "v", value_observer_.get());
 }
 
 void BlockCalibration::store(const std::string& module, const QParams& weight, const at::Tensor& integers) {
     const ModulePlan& plan = modules_.at(module);
-    StoredLinear stored = store_linear(*linears_.at(module), weights_.at(module), plan, {weight, input_qparams_[module], {}}, integers);
+    ModuleQParams qparams = activations_[module];
+    qparams.weight = weight;
+    StoredLinear stored = store_linear(*linears_.at(module), weights_.at(module), plan, qparams, integers);
     stored_.insert(stored_.end(), stored.tensors.begin(), stored.tensors.end());
     reporter_.send(ModuleQuantized{outcome_.block, module, describe(plan.scheme), stored.weight_sqnr_db});
 }
 
 void BlockCalibration::round_to_nearest() {
     reporter_.enter_stage("rounding");
-    for (const auto& [name, observer] : weight_observers_) {
+    std::vector<Observer*> weights;
+    for (const auto& [name, observers] : observers_) {
+        if (!observers.weight) continue;
         reporter_.checkpoint();
-        observer->observe(weights_.at(name).to(linears_.at(name)->weight.device()));
+        observers.weight->observe(weights_.at(name).to(linears_.at(name)->weight.device()));
+        weights.push_back(observers.weight.get());
     }
-    share_global_scales(linears_, weight_observers_);
-    for (const auto& [name, observer] : weight_observers_) {
+    std::vector<std::string> names;
+    for (const auto& [name, linear] : linears_) names.push_back(name);
+    for (const auto& group : fused_weight_observers(names, weights)) share_global_scale(group);
+
+    for (const auto& [name, module] : modules_) {
+        if (module.tuning) continue;
         reporter_.checkpoint();
-        store(name, observed_qparams(*observer));
+        const auto& weight = observers_.at(name).weight;
+        store(name, weight ? observed_qparams(*weight) : QParams{});
     }
 }
 
@@ -279,12 +290,13 @@ at::Tensor BlockCalibration::run_quantized(const at::Tensor& inputs, const at::T
         const at::Tensor error = batch.to(at::kFloat) - rows(outputs).to(at::kFloat);
         squared_error += at::sum(error.square().mean(-1) * rows(loss_mask_), at::kDouble).item<double>();
     });
-    if (!modules_.empty() && tunings_of(modules_).empty()) {
+    if (quantizes(plan_, outcome_.block) && tunings_of(modules_).empty()) {
         const double loss = squared_error / static_cast<double>(loss_mask_.sum().item<int64_t>());
         outcome_.initial_loss_mse = outcome_.best_loss_mse = loss;
         reporter_.send(LossRecorded{outcome_.block, 0, loss, true});
     }
-    for (const auto& [name, linear] : linears_) linear->transform_input = nullptr;
+    for (const auto& [name, linear] : linears_) linear->transform_input = linear->transform_output = nullptr;
+    if (KeyValueTaps* taps = block_.key_value_taps()) taps->key.transform = taps->value.transform = nullptr;
     return quantized;
 }
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "core/calibration/module_observers.h"
 #include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
 #include "core/checkpoint/compressor.h"
-#include "core/observers/observer.h"
 
 namespace calibench {
 
@@ -30,17 +30,19 @@ public:
     [[nodiscard]] std::vector<NamedTensor> run(HiddenStates& hidden);
     [[nodiscard]] const BlockFinished& outcome() const { return outcome_; }
 
+    /// Whether run() changes what the block computes.
+    [[nodiscard]] static bool quantizes(const RunPlan& plan, int64_t index);
     /// The work of run(), in forward passes of one sample.
     [[nodiscard]] static double work(const RunPlan& plan, int64_t index);
 
 private:
-    using Observers = std::map<std::string, std::unique_ptr<Observer>>;  ///< by module
     using OnBatch = std::function<void(int64_t begin, const at::Tensor& outputs)>;
 
     void observe_weights();
     [[nodiscard]] at::Tensor run_reference(const at::Tensor& inputs);
-    void observe_inputs(const at::Tensor& inputs);
-    void borrow_statistics(Observers& observers);
+    void borrow_statistics();
+    void quantize_activations();
+    void quantize_cache();
     void round_to_nearest();
     void tune(size_t tuning, const at::Tensor& inputs, const at::Tensor& outputs);
     void store(const std::string& module, const QParams& weight, const at::Tensor& integers = {});
@@ -55,8 +57,9 @@ private:
     RunReporter& reporter_;
     std::map<std::string, Linear*> linears_;
     std::map<std::string, at::Tensor> weights_;   ///< of modules_, as the source checkpoint has them
-    Observers weight_observers_;                  ///< of what is rounded to nearest
-    std::map<std::string, QParams> input_qparams_;  ///< of static activations
+    std::map<std::string, ModuleObservers> observers_;  ///< of modules_
+    std::unique_ptr<Observer> key_observer_, value_observer_;  ///< of a cache with static scales
+    std::map<std::string, ModuleQParams> activations_;  ///< static scales of modules_
     std::vector<NamedTensor> stored_;
     BlockFinished outcome_;
 };

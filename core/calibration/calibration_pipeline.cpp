@@ -10,6 +10,7 @@
 #include "core/base/text.h"
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
+#include "core/models/module_plan.h"
 
 namespace calibench {
 
@@ -29,13 +30,14 @@ CalibrationPipeline::CalibrationPipeline(RunPlan& plan, RunReporter& reporter) :
 
 RunSummary CalibrationPipeline::run() {
     const at::NoGradGuard no_grad;
-    double work = plan_.head ? 1 : 0;
+    double work = plan_.head && !plan_.head_is_embedding() ? 1 : 0;
     for (int64_t block = 0; block < plan_.summary.num_blocks; ++block) work += BlockCalibration::work(plan_, block);
     reporter_.start_progress(work, plan_.summary.num_blocks);
 
     embed();
     for (int64_t block = 0; block < plan_.summary.num_blocks; ++block) calibrate_block(block);
-    if (plan_.head) calibrate_head();
+    if (plan_.head && !plan_.head_is_embedding()) calibrate_head();
+    if (plan_.unties_embeddings && plan_.writer) export_untied_head();
     export_as_they_are("");
 
     RunSummary summary;
@@ -59,57 +61,83 @@ RunSummary CalibrationPipeline::run() {
 void CalibrationPipeline::embed() {
     reporter_.enter_stage("embedding");
     const auto& options = plan_.model->options();
-    hidden_.reference = at::empty({input_ids_.size(0), input_ids_.size(1), plan_.summary.hidden_size}, at::device(options.device).dtype(options.dtype));
+    hidden_.reference = embed_all([&](const at::Tensor& ids) { return plan_.model->embed(ids); });
+    hidden_.quantized = hidden_.reference;
+    if (!plan_.embedding) return;
+    const at::Tensor table = calibrate_embedding();
+    hidden_.quantized = embed_all([&](const at::Tensor& ids) { return at::embedding(table, ids.to(options.device)); });
+}
+
+at::Tensor CalibrationPipeline::embed_all(const std::function<at::Tensor(const at::Tensor& ids)>& embed) {
+    const auto& options = plan_.model->options();
+    at::Tensor all = at::empty({input_ids_.size(0), input_ids_.size(1), plan_.summary.hidden_size}, at::device(options.device).dtype(options.dtype));
     for (int64_t begin = 0; begin < input_ids_.size(0); begin += plan_.batch_size) {
         reporter_.checkpoint();
         const int64_t end = std::min(begin + plan_.batch_size, input_ids_.size(0));
-        hidden_.reference.slice(0, begin, end).copy_(plan_.model->embed(input_ids_.slice(0, begin, end).to(options.device)));
+        all.slice(0, begin, end).copy_(embed(input_ids_.slice(0, begin, end)));
     }
-    hidden_.quantized = hidden_.reference;
+    return all;
+}
+
+void CalibrationPipeline::store_outer(Linear& linear, const at::Tensor& weight, const ModulePlan& plan, const ModuleObservers& observers) {
+    ModuleQParams qparams = observers.activations(weight.scalar_type());
+    if (observers.weight) {
+        observers.weight->observe(weight);
+        qparams.weight = observed_qparams(*observers.weight);
+    }
+    const StoredLinear stored = store_linear(linear, weight, plan, qparams);
+    if (plan_.writer) plan_.writer->add(stored.tensors);
+    exported_.insert(linear.name + ".weight");
+    reporter_.send(ModuleQuantized{-1, linear.name, describe(plan.scheme), stored.weight_sqnr_db});
+}
+
+at::Tensor CalibrationPipeline::calibrate_embedding() {
+    const auto& options = plan_.model->options();
+    Linear table;
+    table.name = embedding_module(plan_.model->config()).name;
+    const at::Tensor weight = plan_.model->checkpoint().tensor(table.name + ".weight").to(options.device);
+    table.weight = weight.to(options.dtype);
+    reporter_.send(observe_weight_range(table, -1));
+    store_outer(table, weight, *plan_.embedding, ModuleObservers(table.name, *plan_.embedding));
+    if (plan_.head_is_embedding()) plan_.model->head().weight = table.weight;
+    return table.weight;
 }
 
 void CalibrationPipeline::calibrate_block(int64_t index) {
     const auto block = plan_.model->load_block(index);
     BlockCalibration calibration(plan_, *block, index, loss_mask_, reporter_);
     const auto stored = calibration.run(hidden_);
-    if (!plan_.blocks[static_cast<size_t>(index)].empty()) outcomes_.push_back(calibration.outcome());
+    if (BlockCalibration::quantizes(plan_, index)) outcomes_.push_back(calibration.outcome());
     if (plan_.writer) plan_.writer->add(stored);
     for (const auto& [module, todo] : plan_.blocks[static_cast<size_t>(index)]) exported_.insert(module + ".weight");
     export_as_they_are(block->name() + ".");
-}
-
-void CalibrationPipeline::show_head_inputs(const std::function<void(const at::Tensor& input)>& watch) {
-    const int64_t count = hidden_.quantized.size(0);
-    for (int64_t begin = 0; begin < count; begin += plan_.batch_size) {
-        reporter_.checkpoint();
-        watch(plan_.model->final_norm(hidden_.quantized.slice(0, begin, std::min(begin + plan_.batch_size, count))));
-    }
 }
 
 void CalibrationPipeline::calibrate_head() {
     reporter_.enter_stage("rounding");
     reporter_.checkpoint();
     Linear& head = plan_.model->head();
-    const at::Tensor source = plan_.model->checkpoint().tensor(head.name + ".weight");
-    const at::Tensor weight = source.to(head.weight.device());
+    const Checkpoint& source = plan_.model->checkpoint();
+    const std::string owner = plan_.summary.tied_embeddings ? embedding_module(plan_.model->config()).name : head.name;
     reporter_.send(observe_weight_range(head, -1));
 
-    const auto& inputs = plan_.head->scheme.input_activations;
-    const auto weight_observer = make_weight_observer(head.name, *plan_.head->scheme.weights);
-    std::unique_ptr<Observer> input_observer;
-    if (inputs && inputs->dynamic != Dynamic::Yes) input_observer = make_input_observer(head.name, *inputs);
-    if (input_observer) show_head_inputs([&](const at::Tensor& input) { input_observer->observe(input); });
-    if (weight_observer->wants_inputs()) show_head_inputs([&](const at::Tensor& input) { weight_observer->observe_input(input); });
-    weight_observer->observe(weight);
-
-    ModuleQParams qparams{observed_qparams(*weight_observer), {}, {}};
-    if (input_observer) qparams.input = observed_qparams(*input_observer);
-    if (qparams.input.scale.defined()) qparams.input.scale = qparams.input.scale.to(weight.scalar_type());
-    const StoredLinear stored = store_linear(head, weight, *plan_.head, qparams);
-    if (plan_.writer) plan_.writer->add(stored.tensors);
-    exported_.insert(head.name + ".weight");
-    reporter_.send(ModuleQuantized{-1, head.name, describe(plan_.head->scheme), stored.weight_sqnr_db});
+    const ModuleObservers observers(head.name, *plan_.head);
+    const int64_t count = observers.wants_inputs() || observers.output ? hidden_.reference.size(0) : 0;
+    for (int64_t begin = 0; begin < count; begin += plan_.batch_size) {
+        reporter_.checkpoint();
+        const at::Tensor input = plan_.model->final_norm(hidden_.reference.slice(0, begin, std::min(begin + plan_.batch_size, count)));
+        observers.see_input(input);
+        if (observers.output) observers.see_output(head.forward(input));
+    }
+    store_outer(head, source.tensor(owner + ".weight").to(head.weight.device()), *plan_.head, observers);
     reporter_.advance(1);
+}
+
+void CalibrationPipeline::export_untied_head() {
+    plan_.writer->untie_embeddings();
+    const ModelConfig& config = plan_.model->config();
+    const std::string name = head_module(config).name + ".weight";
+    if (exported_.insert(name).second) plan_.writer->add({{name, plan_.model->checkpoint().tensor(embedding_module(config).name + ".weight")}});
 }
 
 void CalibrationPipeline::export_as_they_are(const std::string& prefix) {

@@ -21,10 +21,15 @@ public:
 
 private:
     void embed();
+    [[nodiscard]] at::Tensor embed_all(const std::function<at::Tensor(const at::Tensor& ids)>& embed);
+    /// The embedding with the weight that a reader will see.
+    [[nodiscard]] at::Tensor calibrate_embedding();
     void calibrate_block(int64_t index);
     void calibrate_head();
-    /// What the head sees, batch by batch.
-    void show_head_inputs(const std::function<void(const at::Tensor& input)>& watch);
+    /// Rounds a module outside the blocks to nearest and exports it.
+    void store_outer(Linear& linear, const at::Tensor& weight, const ModulePlan& plan, const ModuleObservers& observers);
+    /// A head that shared the embedding's weight, and does no longer, needs its own.
+    void export_untied_head();
     /// Copies the source's tensors under `prefix` that are not stored in another form, byte for byte.
     void export_as_they_are(const std::string& prefix);
 

@@ -1,27 +1,18 @@
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/calibration/run_plan.h"
 #include "core/checkpoint/compressor.h"
 #include "core/models/layers.h"
-#include "core/observers/observer.h"
 
 namespace calibench {
-
-/// What an observer has found so far; a static tensor's qparams.
-[[nodiscard]] QParams observed_qparams(Observer& observer);
-/// The observer of a weight to be rounded to nearest.
-[[nodiscard]] std::unique_ptr<Observer> make_weight_observer(const std::string& module, const QuantizationArgs& args);
-/// The observer of static inputs, or of the static part of "local" ones.
-[[nodiscard]] std::unique_ptr<Observer> make_input_observer(const std::string& module, const QuantizationArgs& args);
 
 /// A Linear as the checkpoint stores it.
 struct StoredLinear {
     std::vector<NamedTensor> tensors;  ///< full names, the bias left out
-    double weight_sqnr_db = 0;         ///< 10 log10(sum W^2 / sum (W - Wq)^2)
+    double weight_sqnr_db = 0;         ///< 10 log10(sum W^2 / sum (W - Wq)^2); infinite when the weight stays as it is
 };
 
 /// Compresses `weight` (or takes `integers`, a learned rounding, as they are) and leaves `linear` with the weight that a reader

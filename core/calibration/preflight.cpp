@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/base/error.h"
+#include "core/calibration/tied_embeddings.h"
 #include "core/checkpoint/compressed_size.h"
 #include "core/evaluation/compute_options.h"
 #include "core/models/model_config.h"
@@ -33,8 +34,12 @@ struct BlockSize {
 class Preflight {
 public:
     Preflight(const RunConfig& config, const ServingOptions& serving)
-        : config_(config), serving_(serving), model_(inspect_model(config.model_dir)), dtype_(read_model_config(config.model_dir).dtype),
-          compute_(choose_compute(config.device, config.dtype, dtype_)) {}
+        : config_(config), serving_(serving), model_(inspect_model(config.model_dir)) {
+        const ModelConfig architecture = read_model_config(config.model_dir);
+        dtype_ = architecture.dtype;
+        num_key_value_heads_ = architecture.num_key_value_heads;
+        compute_ = choose_compute(config.device, config.dtype, dtype_);
+    }
 
     PreflightReport run() {
         ParsedRecipe parsed = parse_recipe(config_.recipe_yaml);
@@ -66,15 +71,24 @@ private:
         const auto number_bytes = static_cast<int64_t>(c10::elementSize(to_scalar_type(dtype_)));
         report_.compressed_bytes = model_.num_bytes;
         int64_t stored = 0, weights = 0;
+        const QuantizationScheme* embedding = nullptr;
         for (const ModuleInfo& module : model_.modules) {
-            const ResolvedModule* quantized = resolved_.find(module.name);
-            if (!quantized || module.shape.size() != 2) continue;
+            if (module.shape.size() != 2) continue;
+            const ResolvedModule* found = resolved_.find(module.name);
+            const QuantizationScheme* scheme = found ? &found->scheme : nullptr;
+            if (module.class_name == "Embedding") embedding = scheme;
             const int64_t size = module.shape[0] * module.shape[1];
-            const int64_t bytes = compressed_bytes(quantized->scheme, infer_format(quantized->scheme), module.shape[0], module.shape[1], number_bytes);
+            const bool is_tied_head = module.num_bytes == 0;  // the source's bytes are the embedding's
+            if (is_tied_head && embeddings_stay_tied(embedding, scheme)) continue;
+            if (is_tied_head) report_.compressed_bytes += size * number_bytes;
+            if (!scheme) continue;
+            const int64_t bytes = compressed_bytes(*scheme, infer_format(*scheme), module.shape[0], module.shape[1], number_bytes);
             report_.compressed_bytes += bytes - size * number_bytes;
             stored += bytes;
             weights += size;
         }
+        if (resolved_.kv_cache_scheme)
+            report_.compressed_bytes += model_.num_blocks * cache_scale_bytes(*resolved_.kv_cache_scheme, num_key_value_heads_, number_bytes);
         if (weights > 0) report_.bits_per_quantized_weight = 8.0 * static_cast<double>(stored) / static_cast<double>(weights);
     }
 
@@ -147,7 +161,8 @@ private:
     const RunConfig& config_;
     const ServingOptions& serving_;
     ModelSummary model_;
-    DType dtype_;
+    DType dtype_ = DType::Float32;
+    int64_t num_key_value_heads_ = 0;
     ComputeOptions compute_;
     Recipe recipe_;
     ResolvedRecipe resolved_;

@@ -45,6 +45,7 @@ RunDirectory::RunDirectory(const fs::path& directory, const RunConfig& config) :
 }
 
 void RunDirectory::append(const RunEvent& event) {
+    if (const auto* counted = std::get_if<TokensCounted>(&event)) tokens_[counted->module] = counted->tokens;
     journal_ << dump(to_json(event));
     const bool frequent = std::holds_alternative<LossRecorded>(event) || std::holds_alternative<Progress>(event) ||
                           std::holds_alternative<RangeObserved>(event) || std::holds_alternative<TokensCounted>(event);
@@ -59,7 +60,9 @@ void RunDirectory::append(const RunEvent& event) {
 }
 
 void RunDirectory::write_result(const RunEvent& last_event) {
-    write_file(directory_ / "result.json", dump(to_json(last_event), 2));
+    nlohmann::json result = to_json(last_event);
+    result["tokens"] = tokens_;
+    write_file(directory_ / "result.json", dump(result, 2));
 }
 
 }  // namespace calibench

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -13,7 +15,8 @@ namespace calibench {
 
 [[nodiscard]] nlohmann::json to_json(const RunConfig& config);  ///< without the recipe's text
 
-/// What is kept of a run: recipe.yaml, run.json (what it ran on), events.jsonl (what happened), result.json (how it ended).
+/// What is kept of a run: recipe.yaml, run.json (what it ran on), events.jsonl (what happened), result.json (how it ended, and
+/// how many tokens each module saw).
 /// The journal is flushed so often that a killed run can be read up to its last moments.
 class RunDirectory {
 public:
@@ -27,6 +30,7 @@ private:
     void write_result(const RunEvent& last_event);
 
     std::filesystem::path directory_;
+    std::map<std::string, int64_t> tokens_;  ///< seen by each module's input
     std::ofstream journal_;
     std::chrono::steady_clock::time_point last_flush_;
 };

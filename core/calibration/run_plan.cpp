@@ -6,9 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/calibration/linear_store.h"
+#include "core/calibration/tied_embeddings.h"
 #include "core/evaluation/compute_options.h"
-#include "core/observers/fused_groups.h"
 
 namespace calibench {
 namespace {
@@ -82,46 +81,8 @@ AutoRoundOptions tuning_options(const AutoRoundSettings& settings, const RunPlan
     return options;
 }
 
-/// Why a scheme cannot be carried out, or empty.
-std::string unsupported(const QuantizationScheme& scheme, CompressionFormat format, bool tuned) {
-    if (!scheme.weights) return "a scheme without weights is not exported yet; quantize the weights too";
-    if (scheme.output_activations) return "quantized outputs are not exported yet; remove output_activations";
-    const auto& weights = *scheme.weights;
-    if (weights.dynamic != Dynamic::No) return "weights cannot be quantized dynamically; remove `dynamic`";
-    if (format == CompressionFormat::Dense) return "compressed-tensors has no storage format for it";
-    if (!tuned) return {};
-    if (weights.type != QuantizationType::Int || weights.num_bits < 2 || weights.num_bits > 8)
-        return "AutoRoundModifier tunes integers of 2 to 8 bits; use QuantizationModifier, or iters: 0";
-    if (weights.strategy != Strategy::Tensor && weights.strategy != Strategy::Channel && weights.strategy != Strategy::Group)
-        return "AutoRoundModifier tunes the strategies tensor, channel and group; use QuantizationModifier, or iters: 0";
-    return {};
-}
-
-void check_observers(const std::string& module, const QuantizationScheme& scheme) {
-    if (scheme.weights) (void)make_weight_observer(module, *scheme.weights);
-    if (scheme.input_activations && scheme.input_activations->dynamic != Dynamic::Yes) (void)make_input_observer(module, *scheme.input_activations);
-}
-
-/// Projections that share a global scale must all be quantized in the same way.
-void check_fused_groups(const RunPlan& plan, Problems& problems) {
-    for (size_t block = 0; block < plan.blocks.size(); ++block) {
-        std::vector<std::string> names;
-        for (const auto& module : plan.summary.modules)
-            if (module.block == static_cast<int>(block)) names.push_back(module.name);
-        std::vector<std::unique_ptr<Observer>> observers;
-        std::vector<Observer*> used;
-        for (const auto& [name, module] : plan.blocks[block]) {
-            observers.push_back(make_weight_observer(name, *module.scheme.weights));
-            used.push_back(observers.back().get());
-        }
-        const size_t before = problems.count();
-        problems.collect([&] { (void)fused_weight_observers(names, used); });
-        if (problems.count() > before) return;  // the other blocks would only repeat it
-    }
-}
-
 /// Spreads the resolved recipe over the blocks.
-void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved, Problems& problems) {
+void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved) {
     std::map<std::string, const ModuleInfo*> info;
     for (const auto& module : plan.summary.modules) {
         info[module.name] = &module;
@@ -130,9 +91,7 @@ void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved, Problems& probl
 
     std::vector<std::optional<size_t>> tuning_of(plan.recipe.modifiers.size());
     for (size_t i = 0; i < plan.recipe.modifiers.size(); ++i) {
-        const auto& modifier = plan.recipe.modifiers[i];
-        if (modifier.kv_cache_scheme) problems.add(concat("Recipe, line ", modifier.line, ": a quantized KV cache is not exported yet; remove kv_cache_scheme."));
-        const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
+        const auto* settings = std::get_if<AutoRoundSettings>(&plan.recipe.modifiers[i].settings);
         if (!settings) continue;
         plan.batch_size = settings->batch_size;
         if (settings->iters == 0) continue;
@@ -141,33 +100,27 @@ void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved, Problems& probl
     }
 
     plan.blocks.resize(static_cast<size_t>(plan.summary.num_blocks));
-    std::set<std::string> refused;
     for (const auto& module : resolved.modules) {
         const ModuleInfo& where = *info.at(module.name);
         ModulePlan todo{module.scheme, infer_format(module.scheme), tuning_of[module.modifier], where.expert};
-        const bool is_head = where.block < 0 && module.name == "lm_head";
-        if (is_head) todo.tuning.reset();  // AutoRound tunes decoder blocks; the head is rounded to nearest
-        std::string reason = unsupported(module.scheme, todo.format, todo.tuning.has_value());
-        if (where.block < 0 && !is_head) reason = where.class_name + " modules outside the decoder blocks are left as they are; add it to ignore";
-        if (is_head && plan.summary.tied_embeddings) reason = "it shares its weight with the embeddings; add lm_head to ignore";
-        if (!reason.empty()) {
-            // One sentence per group and reason, not one per module.
-            if (refused.insert(module.config_group + reason).second)
-                problems.add(concat(module.name, " (", module.config_group, ", ", describe(module.scheme), "): ", reason, "."));
+        if (where.block >= 0) {
+            plan.blocks[static_cast<size_t>(where.block)].emplace(module.name, std::move(todo));
             continue;
         }
-        problems.collect([&] { check_observers(module.name, module.scheme); });
-        if (is_head) plan.head = std::move(todo);
-        else plan.blocks[static_cast<size_t>(where.block)].emplace(module.name, std::move(todo));
+        todo.tuning.reset();  // AutoRound tunes decoder blocks; what is outside of them is rounded to nearest
+        (where.class_name == "Embedding" ? plan.embedding : plan.head) = std::move(todo);
     }
-    if (resolved.modules.empty() && !resolved.has_errors()) problems.add("The recipe quantizes no module of this model. Check its targets and ignore.");
+    plan.kv_cache = resolved.kv_cache_scheme;
+    const auto scheme = [](const std::optional<ModulePlan>& module) { return module ? &module->scheme : nullptr; };
+    plan.unties_embeddings = plan.summary.tied_embeddings && !embeddings_stay_tied(scheme(plan.embedding), scheme(plan.head));
 }
 
 /// Readers match routers as if they were Linears (compressed_tensors get_vllm_module_type), so the ignore list names them too.
-bool counts_as_linear(const std::string& class_name) {
+std::string class_for_readers(const std::string& class_name) {
     const auto gate = class_name.find("Gate");
     const bool is_gate = gate != std::string::npos && (gate + 4 == class_name.size() || !std::islower(static_cast<unsigned char>(class_name[gate + 4])));
-    return class_name == "Linear" || is_gate || class_name.find("Router") != std::string::npos || class_name.find("Gating") != std::string::npos;
+    const bool routes = is_gate || class_name.find("Router") != std::string::npos || class_name.find("Gating") != std::string::npos;
+    return routes ? "Linear" : class_name;
 }
 
 /// Distinct schemes in model order, named as the reference names them.
@@ -176,10 +129,14 @@ void plan_quantization_config(RunPlan& plan, const ResolvedRecipe& resolved) {
     for (const auto& module : resolved.modules)
         if (std::none_of(groups.begin(), groups.end(), [&](const auto& group) { return group.second == module.scheme; }))
             groups.emplace_back(concat("group_", groups.size()), module.scheme);
+    // A class of which nothing is quantized needs no exceptions.
+    std::set<std::string> classes;
+    for (const auto& module : plan.summary.modules)
+        if (resolved.find(module.name)) classes.insert(class_for_readers(module.class_name));
     std::vector<std::string> ignored;
     for (const auto& module : plan.summary.modules)
-        if (counts_as_linear(module.class_name) && !resolved.find(module.name)) ignored.push_back(module.name);
-    plan.quantization_config = quantization_config_json(groups, ignored, {});
+        if (classes.contains(class_for_readers(module.class_name)) && !resolved.find(module.name)) ignored.push_back(module.name);
+    plan.quantization_config = quantization_config_json(groups, ignored, resolved.kv_cache_scheme);
 }
 
 /// The export at its largest (nothing shrinks) plus the shard being assembled.
@@ -226,7 +183,7 @@ void open_dataset(RunPlan& plan) {
 }  // namespace
 
 int64_t RunPlan::num_quantized_modules() const {
-    int64_t count = head ? 1 : 0;
+    int64_t count = (head ? 1 : 0) + (embedding ? 1 : 0);
     for (const auto& block : blocks) count += static_cast<int64_t>(block.size());
     return count;
 }
@@ -254,8 +211,7 @@ RunPlan prepare_run(const RunConfig& config) {
     problems.collect([&] { open_dataset(plan); });
     const ResolvedRecipe resolved = resolve_recipe(plan.recipe, plan.summary);
     take_diagnostics(resolved.diagnostics, plan, problems);
-    plan_modules(plan, resolved, problems);
-    if (!problems.count()) check_fused_groups(plan, problems);
+    if (!resolved.has_errors()) plan_modules(plan, resolved);
     if (!config.output_dir.empty()) {
         problems.collect([&] { plan.writer = std::make_unique<CheckpointWriter>(CheckpointWriterOptions{config.model_dir, config.output_dir}); });
         if (plan.writer) check_disk_space(plan, problems);

@@ -17,7 +17,7 @@
 
 namespace calibench {
 
-/// What is to be done with one Linear.
+/// What is to be done with one Linear or Embedding.
 struct ModulePlan {
     QuantizationScheme scheme;
     CompressionFormat format = CompressionFormat::Dense;
@@ -38,7 +38,9 @@ struct RunPlan {
     int64_t batch_size = 8;             ///< samples in one forward pass
 
     std::vector<ModulePlans> blocks;    ///< per decoder block
-    std::optional<ModulePlan> head;
+    std::optional<ModulePlan> embedding, head;
+    std::optional<QuantizationArgs> kv_cache;  ///< of the keys and values of every block
+    bool unties_embeddings = false;     ///< the source shares one weight, the export does not
     std::vector<AutoRoundOptions> tunings;
     std::map<std::string, int64_t> expert_of;  ///< modules of experts, quantized or not
 
@@ -47,6 +49,8 @@ struct RunPlan {
     std::vector<std::string> warnings;
 
     [[nodiscard]] int64_t num_quantized_modules() const;
+    /// The head is the embedding again, and stored with it.
+    [[nodiscard]] bool head_is_embedding() const { return head && embedding && summary.tied_embeddings && !unties_embeddings; }
     [[nodiscard]] int64_t max_iters() const;
 };
 

@@ -131,7 +131,7 @@ void CheckpointWriter::State::name_shards() const {
     }
     std::vector<std::string> names;
     for (size_t i = 0; i < num_shards; ++i) {
-        char name[48];
+        char name[80];
         std::snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", i + 1, num_shards);
         fs::rename(unnamed_shard(i), partial_dir / name);
         names.emplace_back(name);

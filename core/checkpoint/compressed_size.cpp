@@ -14,18 +14,20 @@ constexpr int64_t kShapeBytes = 16;       // int64 [2]
 
 int64_t packed_words(int64_t values, int bits) { return divide_up(values * bits, 8 * kWordBytes); }
 
-/// Static scales of an activation; dynamic ones are not stored.
-int64_t activation_bytes(const std::optional<QuantizationArgs>& args, int64_t scale_bytes) {
+/// Static scales of an activation; dynamic ones are not stored. A dense module keeps the zero points of symmetric ones too.
+int64_t activation_bytes(const std::optional<QuantizationArgs>& args, bool dense, int64_t scale_bytes) {
     if (!args || args->dynamic == Dynamic::Yes) return 0;
     if (args->strategy == Strategy::TensorGroup) return kGlobalScaleBytes;  // "local": group scales are made at run time
-    return scale_bytes + (args->symmetric ? 0 : 1);
+    return scale_bytes + (args->symmetric && !dense ? 0 : 1);
 }
 
 }  // namespace
 
 int64_t compressed_bytes(const QuantizationScheme& scheme, CompressionFormat format, int64_t rows, int64_t columns, int64_t scale_bytes) {
-    const int64_t activations = activation_bytes(scheme.input_activations, scale_bytes) + activation_bytes(scheme.output_activations, scale_bytes);
-    if (!scheme.weights || format == CompressionFormat::Dense) return rows * columns * scale_bytes + activations;
+    const bool dense = !scheme.weights || format == CompressionFormat::Dense;
+    const int64_t activations =
+        activation_bytes(scheme.input_activations, dense, scale_bytes) + activation_bytes(scheme.output_activations, dense, scale_bytes);
+    if (dense) return rows * columns * scale_bytes + activations;
 
     const QuantizationArgs& args = *scheme.weights;
     int64_t scales = 1;
@@ -47,6 +49,12 @@ int64_t compressed_bytes(const QuantizationScheme& scheme, CompressionFormat for
         default:
             return rows * columns + scales * scale_bytes + zero_points + activations;
     }
+}
+
+int64_t cache_scale_bytes(const QuantizationArgs& args, int64_t num_key_value_heads, int64_t scale_bytes) {
+    if (args.dynamic != Dynamic::No) return 0;
+    const int64_t scales = args.strategy == Strategy::AttnHead ? num_key_value_heads : 1;
+    return 2 * scales * (scale_bytes + (args.symmetric ? 0 : 1));
 }
 
 }  // namespace calibench

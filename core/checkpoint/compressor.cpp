@@ -129,9 +129,15 @@ std::vector<int64_t> stored_shape(const TensorLookup& stored) {
     return {values[0].item<int64_t>(), values[1].item<int64_t>()};
 }
 
-at::Tensor decompress_packed_integers(const TensorLookup& stored, const QuantizationArgs& args) {
+/// Readers load a scale in the dtype they compute in, and the product with it is rounded no earlier than there.
+at::Tensor scale_in(at::ScalarType dtype, const TensorLookup& stored) {
+    const at::Tensor scale = required(stored, "weight_scale");
+    return scale.is_floating_point() ? scale.to(dtype) : scale;
+}
+
+at::Tensor decompress_packed_integers(const TensorLookup& stored, const QuantizationArgs& args, at::ScalarType dtype) {
     const std::vector<int64_t> shape = stored_shape(stored);
-    QParams qparams{required(stored, "weight_scale"), {}, {}};
+    QParams qparams{scale_in(dtype, stored), {}, {}};
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
     if (packs_zero_point(args) && qparams.scale.dim() == 2)
         qparams.zero_point = unpack_from_int32(qparams.zero_point, args.num_bits, {shape[0], qparams.scale.size(-1)}, /*packed_dim=*/0);
@@ -156,8 +162,8 @@ at::Tensor decompress_fp4(const TensorLookup& stored, const QuantizationArgs& ar
     return dequantize(levels, qparams, args, at::kBFloat16);  // the reference's dtype, whatever the model's is
 }
 
-at::Tensor decompress_unpacked(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format) {
-    QParams qparams{required(stored, "weight_scale"), {}, {}};
+at::Tensor decompress_unpacked(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format, at::ScalarType dtype) {
+    QParams qparams{scale_in(dtype, stored), {}, {}};
     if (format == CompressionFormat::Mxfp8Quantized) qparams.scale = from_e8m0(qparams.scale);
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
     const at::Tensor levels = required(stored, "weight");
@@ -211,12 +217,12 @@ at::Tensor decompress_linear(const TensorLookup& stored, const QuantizationSchem
     if (format == CompressionFormat::Dense) return required(stored, "weight").to(dtype);
     const QuantizationArgs& args = weight_args(scheme, format);
     switch (format) {
-        case CompressionFormat::PackQuantized: return decompress_packed_integers(stored, args).to(dtype);
+        case CompressionFormat::PackQuantized: return decompress_packed_integers(stored, args, dtype).to(dtype);
         case CompressionFormat::Nvfp4PackQuantized:
         case CompressionFormat::Mxfp4PackQuantized: return decompress_fp4(stored, args, format).to(dtype);
         case CompressionFormat::MixedPrecision:
             throw InputError("mixed-precision is the format of a whole checkpoint; each module has one of its own");
-        default: return decompress_unpacked(stored, args, format).to(dtype);
+        default: return decompress_unpacked(stored, args, format, dtype).to(dtype);
     }
 }
 

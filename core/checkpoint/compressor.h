@@ -37,7 +37,8 @@ struct ModuleQParams {
 /// Looks up a stored tensor by its name relative to the module; undefined when absent.
 using TensorLookup = std::function<at::Tensor(const std::string& relative_name)>;
 
-/// The dense weight [out, in] of a stored module, in `dtype`. Throws InputError when a tensor is missing or misshapen.
+/// The dense weight [out, in] of a stored module, in `dtype`: what transformers computes with when it loads the model in that dtype
+/// (the FP4 and MX formats give bfloat16 first, whatever is asked for). Throws InputError when a tensor is missing or misshapen.
 [[nodiscard]] at::Tensor decompress_linear(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format,
                                            at::ScalarType dtype);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -60,6 +61,12 @@ std::vector<std::string> observer_names() {
     std::vector<std::string> names;
     for (const auto& [name, factory] : registry()) names.push_back(name);
     return names;
+}
+
+bool is_extension_observer(const std::string& name) {
+    static const std::set<std::string> reference = {"memoryless_minmax",  "static_minmax", "minmax",      "memoryless_mse",        "mse",
+                                                    "nvfp4_expanded_mse", "fouroversix",   "imatrix_mse", "nvfp4_expanded_imatrix"};
+    return !reference.contains(standard_name(name));
 }
 
 void register_observer(const std::string& name, ObserverFactory factory) { registry()[standard_name(name)] = std::move(factory); }

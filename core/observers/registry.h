@@ -18,6 +18,8 @@ using ObserverFactory = std::function<std::unique_ptr<Observer>(std::string base
                                                       std::optional<ObservedModule> module = {},
                                                       const nlohmann::json& kwargs = nlohmann::json::object());
 [[nodiscard]] std::vector<std::string> observer_names();
+/// Whether llm-compressor lacks an observer of this name, and so refuses a recipe that asks for it.
+[[nodiscard]] bool is_extension_observer(const std::string& name);
 /// Adds an observer type, or replaces one. Not while other threads make observers.
 void register_observer(const std::string& name, ObserverFactory factory);
 

@@ -100,8 +100,8 @@ struct ParsedRecipe {
 [[nodiscard]] std::string read_recipe_file(const std::filesystem::path& file);
 /// Throws InputError "FILE:LINE: ..." for the first error.
 [[nodiscard]] Recipe load_recipe(const std::filesystem::path& file);
-/// In the form llm-compressor accepts: `<stage>_stage: <group>_modifiers: Class: args`, unset fields dropped.
-/// parse_recipe gives the same recipe back.
+/// In the form llm-compressor accepts: `<stage>_stage: <group>_modifiers: Class: args`, unset fields dropped. What it would refuse
+/// all the same, an observer that only Calibench has, is named in a comment at the top. parse_recipe gives the same recipe back.
 [[nodiscard]] std::string to_yaml(const Recipe& recipe);
 
 /// Does a recipe target (exact name, class name, or "re:" + pattern matched from the start) match this module?
@@ -128,6 +128,7 @@ struct ResolvedRecipe {
     std::vector<ResolvedModule> modules;  ///< quantized ones, in model order
     std::vector<std::string> ignored;     ///< Linear modules left as they are, in model order
     std::vector<TargetMatch> targets;     ///< in recipe order
+    std::optional<QuantizationArgs> kv_cache_scheme;  ///< of the last modifier that has one
     std::vector<Diagnostic> diagnostics;  ///< unmatched targets, group sizes that do not divide, with sizes that fit
     [[nodiscard]] const ResolvedModule* find(const std::string& name) const;
     [[nodiscard]] bool has_errors() const;

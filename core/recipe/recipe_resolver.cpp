@@ -113,6 +113,7 @@ private:
             const auto& [name, scheme] = modifier_.config_groups[g];
             check_config_group(modifier_, name, scheme, diagnostics_);
             check_group_size(modifier_, name, scheme, modules_of_group_[g], diagnostics_);
+            check_embeddings(modifier_, name, scheme, modules_of_group_[g], diagnostics_);
             if (!has_arguments(scheme) && !modifier_.kv_cache_scheme)
                 diagnostics_.warning(modifier_.position("config_groups/" + name),
                                      concat("config group '", name, "' names neither weights nor activations, so its ",
@@ -185,8 +186,10 @@ ResolvedRecipe resolve_recipe(const Recipe& recipe, const ModelSummary& model) {
     std::map<std::pair<size_t, size_t>, std::vector<std::string>> taken_over;
     for (size_t i = 0; i < recipe.modifiers.size(); ++i) {
         const Modifier& modifier = recipe.modifiers[i];
-        if (modifier.kv_cache_scheme)
-            diagnostics.error({modifier.line, 0}, "kv_cache_scheme: Calibench quantizes weights and activations, not the KV cache; remove it");
+        if (modifier.kv_cache_scheme) {
+            check_kv_cache(modifier, diagnostics);
+            resolved.kv_cache_scheme = modifier.kv_cache_scheme;
+        }
         ModifierResolver resolver(modifier, model, diagnostics);
         for (const auto& [module, group] : resolver.resolve()) {
             const auto& [name, scheme] = modifier.config_groups[group];
@@ -198,7 +201,7 @@ ResolvedRecipe resolve_recipe(const Recipe& recipe, const ModelSummary& model) {
         for (TargetMatch& match : resolver.target_matches(i)) resolved.targets.push_back(std::move(match));
     }
     report_taken_over(recipe, taken_over, diagnostics);
-    if (scheme_of.empty() && !diagnostics.has_errors())
+    if (scheme_of.empty() && !resolved.kv_cache_scheme && !diagnostics.has_errors())
         diagnostics.error({}, "the recipe quantizes no module of this model; every targeted one is ignored");
 
     for (size_t m = 0; m < model.modules.size(); ++m) {
@@ -207,6 +210,7 @@ ResolvedRecipe resolve_recipe(const Recipe& recipe, const ModelSummary& model) {
         else if (model.modules[m].class_name == "Linear")
             resolved.ignored.push_back(model.modules[m].name);
     }
+    check_fused_groups(recipe, resolved, model, diagnostics);
     resolved.diagnostics = diagnostics.take();
     return resolved;
 }

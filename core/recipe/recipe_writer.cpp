@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/observers/registry.h"
 #include "core/recipe/modifier_reader.h"
 #include "core/recipe/recipe.h"
 #include "core/recipe/yaml_writer.h"
@@ -130,6 +131,23 @@ std::vector<std::vector<const Modifier*>> split_into_stages(const std::vector<Mo
     return stages;
 }
 
+/// "# histogram is ..." for every observer that llm-compressor lacks.
+std::string extension_comments(const Recipe& recipe) {
+    std::set<std::string> extensions;
+    const auto note = [&](const std::optional<QuantizationArgs>& args) {
+        if (args && args->observer && is_extension_observer(*args->observer)) extensions.insert(*args->observer);
+    };
+    for (const Modifier& modifier : recipe.modifiers) {
+        note(modifier.kv_cache_scheme);
+        for (const auto& [name, scheme] : modifier.config_groups)
+            for (const auto& [key, field] : kArgsFields) note(scheme.*field);
+    }
+    std::string comments;
+    for (const std::string& name : extensions)
+        comments += concat("# Extension: the observer ", name, " is Calibench's own. For llm-compressor, replace it (mse is the nearest).\n");
+    return comments;
+}
+
 }  // namespace
 
 std::string to_yaml(const Recipe& recipe) {
@@ -143,7 +161,7 @@ std::string to_yaml(const Recipe& recipe) {
         for (const Modifier* modifier : stages[i]) stage[modifier->group + "_modifiers"][modifier->class_name] = write_modifier(*modifier);
     }
     if (!recipe.calibench.empty()) document["calibench"] = recipe.calibench;
-    return write_yaml(document);
+    return extension_comments(recipe) + write_yaml(document);
 }
 
 }  // namespace calibench

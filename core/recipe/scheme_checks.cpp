@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/observers/fused_groups.h"
 #include "core/observers/registry.h"
 
 namespace calibench {
@@ -28,9 +29,17 @@ void check_observer(const std::string& base_name, const std::optional<Quantizati
     const std::string name = base_name == "weight" ? weight_observer_name(*args->observer) : *args->observer;
     try {
         (void)make_observer(name, base_name, *args, {}, args->observer_kwargs);
+        if (is_extension_observer(name))
+            diagnostics.note(where, concat("the observer ", name, " is an extension of Calibench; llm-compressor refuses this recipe as it is"));
     } catch (const InputError& error) {
         diagnostics.error(where, error.what());
     }
+}
+
+/// Why the scales of inputs or outputs cannot be stored; empty when they can, or need not be.
+std::string static_scale_obstacle(const std::optional<QuantizationArgs>& args) {
+    if (!args || args->dynamic == Dynamic::Yes || args->strategy == Strategy::Tensor || args->strategy == Strategy::TensorGroup) return {};
+    return concat("static activations have one scale per tensor, not per ", to_string(*args->strategy), "; use strategy: tensor, or dynamic: true");
 }
 
 std::string either(std::vector<std::string> choices) {
@@ -60,6 +69,13 @@ void check_config_group(const Modifier& modifier, const std::string& name, const
         if (const std::string obstacle = tuning_obstacle(*scheme.weights); !obstacle.empty())
             diagnostics.error(where, concat("AutoRoundModifier tunes integer weights of 2 to 8 bits per tensor, channel or group, but config group '",
                                             name, "' has ", obstacle, "; use QuantizationModifier for it, or iters: 0"));
+    if (scheme.weights && scheme.weights->dynamic != Dynamic::No)
+        diagnostics.error(where, concat("config group '", name, "' has dynamic weights, but their scales are stored; remove `dynamic`"));
+    if (scheme.weights && infer_format(scheme) == CompressionFormat::Dense)
+        diagnostics.error(where, concat("config group '", name, "' has weights in the format dense, which stores none; remove `format`"));
+    for (const auto* args : {&scheme.input_activations, &scheme.output_activations})
+        if (const std::string obstacle = static_scale_obstacle(*args); !obstacle.empty())
+            diagnostics.error(where, concat("config group '", name, "': ", obstacle));
     check_observer("weight", scheme.weights, where, diagnostics);
     check_observer("input", scheme.input_activations, where, diagnostics);
     check_observer("output", scheme.output_activations, where, diagnostics);
@@ -88,6 +104,49 @@ void check_group_size(const Modifier& modifier, const std::string& name, const Q
                                  modifier.bypass_divisibility_checks
                                      ? " bypass_divisibility_checks cannot help: compressed-tensors stores whole groups only." : ""));
         return;  // a second message about the same modules would say the same
+    }
+}
+
+void check_embeddings(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme,
+                      const std::vector<const ModuleInfo*>& modules, Diagnostics& diagnostics) {
+    if (!scheme.input_activations && !scheme.output_activations) return;
+    for (const ModuleInfo* module : modules)
+        if (module->class_name == "Embedding")
+            diagnostics.error(modifier.position("config_groups/" + name),
+                              concat("config group '", name, "' quantizes activations of ", module->name,
+                                     ", which looks up token ids and has none; give it a group with weights only, or ignore it"));
+}
+
+void check_kv_cache(const Modifier& modifier, Diagnostics& diagnostics) {
+    const QuantizationArgs& args = *modifier.kv_cache_scheme;
+    const SourcePosition where{modifier.line, 0};
+    if (args.strategy != Strategy::Tensor && args.strategy != Strategy::AttnHead)
+        diagnostics.error(where, concat("kv_cache_scheme: keys and values have one scale (strategy: tensor) or one for every head (attn_head), not ",
+                                        to_string(*args.strategy)));
+    else
+        check_observer("k", args, where, diagnostics);
+}
+
+void check_fused_groups(const Recipe& recipe, const ResolvedRecipe& resolved, const ModelSummary& model, Diagnostics& diagnostics) {
+    const auto is_tensor_group = [](const ResolvedModule& module) {
+        return module.scheme.weights && module.scheme.weights->strategy == Strategy::TensorGroup;
+    };
+    const auto first = std::find_if(resolved.modules.begin(), resolved.modules.end(), is_tensor_group);
+    if (first == resolved.modules.end()) return;
+
+    std::vector<std::string> names;
+    for (const ModuleInfo& module : model.modules) names.push_back(module.name);
+    std::vector<std::unique_ptr<Observer>> observers;
+    std::vector<Observer*> used;
+    for (const ResolvedModule& module : resolved.modules) {
+        if (!module.scheme.weights) continue;
+        observers.push_back(make_observer("memoryless_minmax", "weight", *module.scheme.weights, ObservedModule{module.name}));
+        used.push_back(observers.back().get());
+    }
+    try {
+        (void)fused_weight_observers(names, used);
+    } catch (const InputError& error) {
+        diagnostics.error(recipe.modifiers[first->modifier].position("config_groups/" + first->config_group), error.what());
     }
 }
 
