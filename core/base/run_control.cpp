@@ -21,16 +21,16 @@ void RunControl::resume() {
     changed_.notify_all();
 }
 
-void RunControl::checkpoint(const std::function<void(bool)>& on_pause) {
+void RunControl::checkpoint() {
     if (cancel_requested()) throw Cancelled();
     if (!paused()) return;
-    if (on_pause) on_pause(true);
+    if (pause_listener_) pause_listener_(true);
     {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return cancel_ || !paused_; });
     }
     if (cancel_requested()) throw Cancelled();
-    if (on_pause) on_pause(false);
+    if (pause_listener_) pause_listener_(false);
 }
 
 }  // namespace calibench

@@ -4,6 +4,15 @@ namespace calibench {
 
 static constexpr std::chrono::milliseconds progress_interval{100};
 
+RunReporter::RunReporter(RunListener& listener, RunControl& control) : listener_(listener), control_(control) {
+    control_.set_pause_listener([this](bool paused) {
+        paused ? estimate_.pause() : estimate_.resume();
+        send(paused ? RunEvent(Paused{}) : RunEvent(Resumed{}));
+    });
+}
+
+RunReporter::~RunReporter() { control_.set_pause_listener(nullptr); }
+
 void RunReporter::open_journal(const std::filesystem::path& run_dir, const RunConfig& config) {
     journal_ = std::make_unique<RunDirectory>(run_dir, config);
 }
@@ -21,13 +30,6 @@ void RunReporter::send_last(const RunEvent& event) noexcept {
         journal_.reset();
     }
     listener_.on_event(event);
-}
-
-void RunReporter::checkpoint() {
-    control_.checkpoint([this](bool paused) {
-        paused ? estimate_.pause() : estimate_.resume();
-        send(paused ? RunEvent(Paused{}) : RunEvent(Resumed{}));
-    });
 }
 
 void RunReporter::start_progress(double total_work, int64_t num_blocks) {

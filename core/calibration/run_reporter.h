@@ -12,7 +12,10 @@ namespace calibench {
 /// The run's voice and ear: sends events to the listener and the journal, keeps the progress, obeys cancel and pause.
 class RunReporter {
 public:
-    RunReporter(RunListener& listener, RunControl& control) : listener_(listener), control_(control) {}
+    RunReporter(RunListener& listener, RunControl& control);
+    ~RunReporter();
+    RunReporter(const RunReporter&) = delete;
+    RunReporter& operator=(const RunReporter&) = delete;
 
     /// From here on events are journalled too.
     void open_journal(const std::filesystem::path& run_dir, const RunConfig& config);
@@ -21,7 +24,7 @@ public:
     void send_last(const RunEvent& event) noexcept;
 
     /// Throws Cancelled when asked to stop, sleeps while paused.
-    void checkpoint();
+    void checkpoint() { control_.checkpoint(); }
     [[nodiscard]] RunControl& control() { return control_; }
 
     void start_progress(double total_work, int64_t num_blocks);

@@ -223,16 +223,16 @@ void TestRun::staticInputsHaveScales() {
     RunControl control;
     RunConfig run = config(moe, static_inputs);
     run.num_samples = 1;
-    run.seq_len = 8;  // too few tokens for every expert: some must borrow
+    run.seq_len = 8;  // too few tokens to be routed to every expert
     run_calibration(run, recorder, control);
-    std::set<std::string> unseen, warned;
-    for (const auto& tokens : recorder.all<TokensCounted>())
-        if (tokens.tokens == 0) unseen.insert(tokens.module);
-    for (const auto& warning : recorder.all<Warning>())
-        if (!warning.module.empty()) warned.insert(warning.module);
-    QVERIFY(!unseen.empty());
-    QVERIFY(warned.size() >= unseen.size());  // the quantized model may route a token elsewhere
+    const auto tokens = recorder.all<TokensCounted>();
+    QVERIFY(std::any_of(tokens.begin(), tokens.end(), [](const auto& counted) { return counted.tokens == 0; }));
     const Checkpoint exported(run.output_dir);
+    for (int expert = 1; expert < 8; ++expert)  // all see what enters the layer, and none sees another's inner values
+        for (const char* inner : {"gate_proj", "down_proj"}) {
+            const auto scale = [&](int of) { return exported.tensor(concat("model.layers.1.mlp.experts.", of, ".", inner, ".input_scale")); };
+            QCOMPARE(at::equal(scale(expert), scale(0)), std::string(inner) == "gate_proj");
+        }
     for (const auto& module : recorder.all<ModuleQuantized>()) {
         const at::Tensor scale = exported.tensor(module.module + ".input_scale");
         QVERIFY2(scale.numel() == 1 && scale.scalar_type() == at::kBFloat16 && scale.item<float>() > 0, module.module.c_str());
@@ -317,11 +317,12 @@ void TestRun::pauseIsToldAndEnds() {
     Recorder recorder;
     recorder.react = [&](const RunEvent& event) {
         if (std::holds_alternative<BlockStarted>(event) && std::get<BlockStarted>(event).block == 0) control.pause();
+        if (std::holds_alternative<LossRecorded>(event) && std::get<LossRecorded>(event).iteration == 1) control.pause();
         if (std::holds_alternative<Paused>(event)) control.resume();
     };
-    run_calibration(config(llama, nearest_w8), recorder, control);
-    QCOMPARE(recorder.all<Paused>().size(), 1u);
-    QCOMPARE(recorder.all<Resumed>().size(), 1u);
+    run_calibration(config(llama, autoround_w4), recorder, control);
+    QCOMPARE(recorder.all<Paused>().size(), 5u);  // at the start, and in the tuning of each of the four blocks
+    QCOMPARE(recorder.all<Resumed>().size(), 5u);
     QVERIFY(std::holds_alternative<RunFinished>(recorder.events.back()));
 }
 
