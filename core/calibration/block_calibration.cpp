@@ -22,13 +22,13 @@ namespace {
 /// Forward, backward and the step of one tuned sample, in forward passes.
 constexpr double work_of_tuning = 3;
 
-/// "mlp.experts.*.up_proj" of "model.layers.3.mlp.experts.17.up_proj": what experts of one block have in common.
-std::string without_expert(const std::string& module) {
-    const std::string mark = ".experts.";
-    const auto begin = module.find(mark);
-    if (begin == std::string::npos) return module;
-    const auto end = module.find('.', begin + mark.size());
-    return module.substr(0, begin + mark.size()) + "*" + (end == std::string::npos ? "" : module.substr(end));
+/// Static scales of experts take a pass in which every expert sees every token, as in llm-compressor.
+bool observes_experts(const ModulePlans& modules) {
+    return std::any_of(modules.begin(), modules.end(), [](const auto& entry) {
+        const auto& [name, module] = entry;
+        const ModuleObservers observers(name, module);
+        return module.expert >= 0 && (observers.wants_inputs() || observers.output);
+    });
 }
 
 std::vector<size_t> tunings_of(const ModulePlans& modules) {
@@ -47,6 +47,7 @@ public:
     ~BlockHooks() {
         for (Linear* linear : block_.linears()) linear->on_input = linear->on_output = nullptr;
         if (KeyValueTaps* taps = block_.key_value_taps()) taps->key.on_states = taps->value.on_states = nullptr;
+        block_.send_all_tokens_to_all_experts(false);
     }
 
 private:
@@ -87,7 +88,7 @@ bool BlockCalibration::quantizes(const RunPlan& plan, int64_t index) {
 double BlockCalibration::work(const RunPlan& plan, int64_t index) {
     const ModulePlans& modules = plan.blocks[static_cast<size_t>(index)];
     const auto samples = static_cast<double>(plan.samples.num_samples);
-    double work = 2 * samples;
+    double work = (observes_experts(modules) ? 3 : 2) * samples;
     for (const size_t tuning : tunings_of(modules)) {
         const AutoRoundOptions& options = plan.tunings[tuning];
         work += work_of_tuning * static_cast<double>(options.iters * options.batch_size);
@@ -103,6 +104,7 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     reporter_.enter_stage("observing");
     observe_weights();
     const at::Tensor outputs = run_reference(hidden.reference);
+    if (observes_experts(modules_)) observe_experts(hidden.reference);
     at::Tensor float_inputs = std::exchange(hidden.reference, outputs);
     const auto tunings = tunings_of(modules_);
     const bool tunes_on_float_inputs =
@@ -153,8 +155,8 @@ at::Tensor BlockCalibration::run_reference(const at::Tensor& inputs) {
         const BlockHooks hooks(block_);
         for (Linear* linear : block_.linears()) {
             InputStatistics& watched = statistics[linear->name];
-            const auto found = observers_.find(linear->name);
-            const ModuleObservers* observers = found == observers_.end() ? nullptr : &found->second;
+            const auto plan = modules_.find(linear->name);
+            const ModuleObservers* observers = plan == modules_.end() || plan->second.expert >= 0 ? nullptr : &observers_.at(linear->name);
             linear->on_input = [&watched, observers](const at::Tensor& input) {
                 watched.range.observe(input);
                 watched.counter->record_observed_tokens(input);
@@ -182,26 +184,20 @@ at::Tensor BlockCalibration::run_reference(const at::Tensor& inputs) {
     return outputs;
 }
 
-/// An expert that no token reached takes what the other experts of the block saw.
-void BlockCalibration::borrow_statistics() {
-    for (const auto of : {&ModuleObservers::input, &ModuleObservers::output}) {
-        std::set<std::string> unseen;
-        for (const auto& [name, observers] : observers_)
-            if ((observers.*of) && !(observers.*of)->has_statistics()) unseen.insert(name);
-        for (const auto& name : unseen) {
-            Observer& observer = *(observers_.at(name).*of);
-            for (const auto& [other, observers] : observers_)
-                if ((observers.*of) && without_expert(other) == without_expert(name) && !unseen.contains(other)) observer.merge(*(observers.*of));
-            if (!observer.has_statistics())
-                throw RunError(concat(name, ": no token reached it, so its static ", observer.base_name(), " scale is unknown. Use more samples, or dynamic activations."));
-            reporter_.send(Warning{name, concat("No token reached this expert; its ", observer.base_name(), " scale is that of the block's other experts. Use more samples.")});
-        }
+void BlockCalibration::observe_experts(const at::Tensor& inputs) {
+    const BlockHooks hooks(block_);
+    for (const auto& [name, module] : modules_) {
+        if (module.expert < 0) continue;
+        const ModuleObservers& observers = observers_.at(name);
+        linears_.at(name)->on_input = [&observers](const at::Tensor& input) { observers.see_input(input); };
+        linears_.at(name)->on_output = [&observers](const at::Tensor& output) { observers.see_output(output); };
     }
+    block_.send_all_tokens_to_all_experts(true);
+    (void)forward_all(inputs);
 }
 
 /// From here on every planned Linear rounds its activations as a reader of the checkpoint will.
 void BlockCalibration::quantize_activations() {
-    borrow_statistics();
     const at::ScalarType compute = plan_.model->options().dtype;
     for (const auto& [name, module] : modules_) {
         Linear& linear = *linears_.at(name);

@@ -40,7 +40,7 @@ private:
 
     void observe_weights();
     [[nodiscard]] at::Tensor run_reference(const at::Tensor& inputs);
-    void borrow_statistics();
+    void observe_experts(const at::Tensor& inputs);
     void quantize_activations();
     void quantize_cache();
     void round_to_nearest();

@@ -25,6 +25,9 @@ public:
     /// Every projection in model order, experts included but no router (transformers' is no Linear either). The pointers live as
     /// long as the block.
     [[nodiscard]] virtual std::vector<Linear*> linears() = 0;
+    /// From here on every expert computes every token, for whoever watches the experts; what the block returns stays the same up to
+    /// rounding. For calibration: an expert that was routed no token would know no range.
+    virtual void send_all_tokens_to_all_experts(bool) {}
     /// Null for a block without a cache.
     [[nodiscard]] virtual KeyValueTaps* key_value_taps() { return nullptr; }
     /// Name prefix: "model.layers.3".

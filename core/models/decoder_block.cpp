@@ -92,7 +92,7 @@ public:
     }
 
     KeyValueTaps* key_value_taps() override { return &attention_.taps; }
-
+    void send_all_tokens_to_all_experts(bool all) override { feed_forward_->send_all_tokens_to_all_experts(all); }
     const std::string& name() const override { return parts_.name(); }
 
 private:

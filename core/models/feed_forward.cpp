@@ -27,13 +27,15 @@ at::Tensor SparseExperts::forward(const at::Tensor& hidden) const {
     const at::Tensor slots = chosen.flatten();
     const at::Tensor order = at::argsort(slots, /*stable=*/true);
     const at::Tensor counts = at::bincount(slots, /*weights=*/{}, static_cast<int64_t>(experts_.size())).cpu();
-    const at::Tensor gathered = tokens.index_select(0, at::floor_divide(order, choices));
+    const at::Tensor token_of_slot = at::floor_divide(order, choices);
 
     std::vector<at::Tensor> outputs;
     int64_t begin = 0;
     for (size_t expert = 0; expert < experts_.size(); ++expert) {
         const int64_t count = counts.data_ptr<int64_t>()[expert];
-        if (count > 0) outputs.push_back(experts_[expert]->forward(gathered.narrow(0, begin, count)));
+        const at::Tensor mine = token_of_slot.narrow(0, begin, count);
+        if (all_tokens_to_all_) outputs.push_back(experts_[expert]->forward(tokens).index_select(0, mine));
+        else if (count > 0) outputs.push_back(experts_[expert]->forward(tokens.index_select(0, mine)));
         begin += count;
     }
     if (outputs.empty()) return at::zeros_like(hidden);

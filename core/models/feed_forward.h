@@ -14,6 +14,8 @@ public:
     /// hidden [..., hidden_size] -> the same shape.
     [[nodiscard]] virtual at::Tensor forward(const at::Tensor& hidden) const = 0;
     [[nodiscard]] virtual std::vector<Linear*> linears() = 0;
+    /// See DecoderBlock.
+    virtual void send_all_tokens_to_all_experts(bool) {}
 };
 
 /// down(act(gate(x)) * up(x)).
@@ -41,11 +43,13 @@ public:
     [[nodiscard]] at::Tensor forward(const at::Tensor& hidden) const override;
     /// The experts' projections; the router is no Linear and stays as it is.
     [[nodiscard]] std::vector<Linear*> linears() override;
+    void send_all_tokens_to_all_experts(bool all) override { all_tokens_to_all_ = all; }
 
 private:
     at::Tensor router_weight_;  ///< [experts, hidden_size]
     std::vector<std::unique_ptr<FeedForward>> experts_;
     RoutingOptions options_;
+    bool all_tokens_to_all_ = false;
 };
 
 }  // namespace calibench

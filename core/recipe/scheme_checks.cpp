@@ -83,22 +83,25 @@ void check_config_group(const Modifier& modifier, const std::string& name, const
 
 void check_group_size(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme,
                       const std::vector<const ModuleInfo*>& modules, Diagnostics& diagnostics) {
-    for (const auto* args : {&scheme.weights, &scheme.input_activations}) {
+    for (const auto* args : {&scheme.weights, &scheme.input_activations, &scheme.output_activations}) {
         if (!*args || !is_grouped(**args)) continue;
         const int64_t group_size = *(*args)->group_size;
+        const bool of_rows = args == &scheme.output_activations;
         std::vector<std::string> unfit;
         std::set<int64_t> columns;
         for (const ModuleInfo* module : modules) {
-            if (module->shape.empty() || module->shape.back() % group_size == 0) continue;
+            if (module->shape.empty()) continue;
+            const int64_t extent = of_rows ? module->shape.front() : module->shape.back();
+            if (extent % group_size == 0) continue;
             unfit.push_back(module->name);
-            columns.insert(module->shape.back());
+            columns.insert(extent);
         }
         if (unfit.empty()) continue;
         std::vector<std::string> widths;
         for (const int64_t width : columns) widths.push_back(std::to_string(width));
-        const char* of_inputs = args == &scheme.input_activations ? " of input_activations" : "";
+        const char* of_activations = args == &scheme.input_activations ? " of input_activations" : of_rows ? " of output_activations" : "";
         diagnostics.error(modifier.position("config_groups/" + name),
-                          concat("group_size ", group_size, of_inputs, " does not divide ", list_names(widths), " columns of ",
+                          concat("group_size ", group_size, of_activations, " does not divide ", list_names(widths), of_rows ? " rows of " : " columns of ",
                                  unfit.size(), unfit.size() == 1 ? " module (" : " modules (", list_names(unfit, 3), "). ",
                                  sizes_that_fit(**args, modules),
                                  modifier.bypass_divisibility_checks

@@ -177,16 +177,24 @@ def compare_configs(ours, theirs):
     return ("equal", True) if not found else (found[0] + (f" and {len(found) - 1} more" if len(found) > 1 else ""), False)
 
 
-def compare_logits(options, directory, ids, scratch):
+def load_in_transformers(directory):
+    decompressed = CompressedTensorsConfig(dequantize=True)
+    with contextlib.redirect_stderr(io.StringIO()):
+        model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, device_map="cpu", quantization_config=decompressed)
+    return model.float()  # the FP4 and MX formats decompress to bfloat16 whatever the model's dtype
+
+
+def compare_logits(options, directory, peers, ids, scratch):
     inputs, outputs = scratch / "forward-in.safetensors", scratch / "forward-out.safetensors"
     save_file({"input_ids": ids.contiguous()}, inputs)
     call([options.cli, "forward", "--model", directory, "--inputs", inputs, "--output", outputs])
     ours = load_file(outputs)["logits"]
-    with contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
-        decompressed = CompressedTensorsConfig(dequantize=True)
-        model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, device_map="cpu", quantization_config=decompressed)
-        model.float()  # the FP4 and MX formats decompress to bfloat16 whatever the model's dtype
-        theirs = model(input_ids=ids, use_cache=False).logits.float()
+    try:
+        load_in_transformers(peers)
+    except Exception as error:
+        return f"transformers cannot load llm-compressor's own: {type(error).__name__}", True
+    with torch.no_grad():
+        theirs = load_in_transformers(directory)(input_ids=ids, use_cache=False).logits
     difference = ((ours - theirs).norm() / theirs.norm()).item()
     return f"{difference:.1e}", math.isfinite(difference) and difference <= LOGITS_TOLERANCE
 
@@ -214,7 +222,7 @@ def compare(options, name, fields, samples, ids, directory):
     if failures:
         return ["-", failures[0], "-"], False
     verdicts = [attempt(compare_tensors, name, ours, theirs), attempt(compare_configs, ours, theirs),
-                attempt(compare_logits, options, ours, ids[:2], directory)]
+                attempt(compare_logits, options, ours, theirs, ids[:2], directory)]
     return [text for text, _ in verdicts], all(good for _, good in verdicts)
 
 
