@@ -129,13 +129,13 @@ void plan_quantization_config(RunPlan& plan, const ResolvedRecipe& resolved) {
     for (const auto& module : resolved.modules)
         if (std::none_of(groups.begin(), groups.end(), [&](const auto& group) { return group.second == module.scheme; }))
             groups.emplace_back(concat("group_", groups.size()), module.scheme);
-    // A class of which nothing is quantized needs no exceptions.
-    std::set<std::string> classes;
+    std::set<std::string> quantized, classes;
+    for (const auto& module : resolved.modules) quantized.insert(module.name);
     for (const auto& module : plan.summary.modules)
-        if (resolved.find(module.name)) classes.insert(class_for_readers(module.class_name));
+        if (quantized.contains(module.name)) classes.insert(class_for_readers(module.class_name));
     std::vector<std::string> ignored;
-    for (const auto& module : plan.summary.modules)
-        if (classes.contains(class_for_readers(module.class_name)) && !resolved.find(module.name)) ignored.push_back(module.name);
+    for (const auto& module : plan.summary.modules)  // a class of which nothing is quantized needs no exceptions
+        if (classes.contains(class_for_readers(module.class_name)) && !quantized.contains(module.name)) ignored.push_back(module.name);
     plan.quantization_config = quantization_config_json(groups, ignored, resolved.kv_cache_scheme);
 }
 
