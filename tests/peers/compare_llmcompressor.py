@@ -40,7 +40,7 @@ from torch.utils.data import DataLoader
 from transformers import AutoModelForCausalLM, AutoTokenizer, CompressedTensorsConfig
 
 LOGITS_TOLERANCE = 2e-2
-ACTIVATION_TOLERANCE = 2e-2
+ACTIVATION_TOLERANCE = 5e-2  # one bfloat16 forward against another, thirty layers deep
 IMPORTANCE_TOLERANCE = 2e-2  # share of the scales that may differ
 # llm-compressor rounds outputs while it calibrates, with scales that it has not set yet: its scales behind them mean nothing.
 PEER_SCALES_UNDEFINED = {"FP8 outputs"}
