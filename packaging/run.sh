@@ -47,4 +47,4 @@ before=$(perplexity "$model")
 "$cli" run --model "$model" --dataset "$text" --recipe "$root/resources/recipes/autoround_w4a16_g64.yaml" \
     --num-samples 64 --seq-len 128 --output "$work/quantized"
 after=$(perplexity "$work/quantized")
-printf 'perplexity on the held-out text: %s before, %s after\n' "$before" "$after"
+LC_ALL=C printf 'perplexity on the held-out text: %.2f before, %.2f after\n' "$before" "$after"

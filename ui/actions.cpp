@@ -20,6 +20,7 @@ Actions::Actions(const Session& session, const RunController& controller, QObjec
     saveRecipeAs = make({}, tr("Save recipe &as…"), QKeySequence::SaveAs, tr("Save the recipe under another name"));
     quit = make({}, tr("&Quit"), QKeySequence::Quit, tr("Close the window"));
     run = make(QStringLiteral("run"), tr("&Run"), Qt::Key_F5, tr("Calibrate and quantize the model as the recipe says"));
+    check = make({}, tr("&Check before running…"), Qt::Key_F7, tr("What would go wrong, in the run or later in vLLM, and what to expect"));
     pause = make(QStringLiteral("pause"), tr("&Pause"), tr("Ctrl+P"), tr("Hold the run where it is; Resume goes on from there"));
     stop = make(QStringLiteral("stop"), tr("S&top"), Qt::Key_Escape, tr("End the run; what was measured stays on screen"));
     exportCheckpoint = make(QStringLiteral("export"), tr("&Export…"), tr("Ctrl+E"), tr("Copy the quantized checkpoint to a folder of your own"));
@@ -59,6 +60,7 @@ void Actions::update() {
     const QString noRun = tr("No run is at work.");
     const QString busy = tr("A run is at work.");
     allow(run, active ? busy : m_session.obstacle());
+    allow(check, active ? busy : m_session.modelState() == Session::ModelState::Ready ? QString() : tr("Open a model first."));
     allow(pause, state == State::Running || state == State::Paused ? QString() : noRun);
     pause->setText(state == State::Paused ? tr("Res&ume") : tr("&Pause"));
     pause->setIcon(symbolicIcon(state == State::Paused ? QStringLiteral("run") : QStringLiteral("pause")));

@@ -18,7 +18,7 @@ public:
     Actions(const Session& session, const RunController& controller, QObject* parent = nullptr);
 
     QAction *openModel, *openData, *openRecipe, *openDemo, *saveRecipe, *saveRecipeAs, *quit;
-    QAction *run, *pause, *stop, *exportCheckpoint, *openRunFolder;
+    QAction *check, *run, *pause, *stop, *exportCheckpoint, *openRunFolder;
     std::array<QAction*, 3> themes;  ///< in the order of enum Theme
     QAction *restoreLayout, *about;
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/base/run_control.h"
+#include "core/calibration/preflight.h"
 #include "core/calibration/run_config.h"
 #include "core/calibration/run_events.h"
 #include "core/models/model_summary.h"
@@ -20,6 +21,7 @@ struct CoreServices {
     std::function<ResolvedRecipe(const Recipe&, const ModelSummary&)> resolveRecipe;
     std::function<std::string(const Recipe&)> writeRecipe;
     std::function<std::string(const QuantizationScheme&)> describeScheme;
+    std::function<PreflightReport(const RunConfig&, const ServingOptions&)> checkBeforeRun;
     std::function<RunSummary(const RunConfig&, RunListener&, RunControl&)> runCalibration;
 };
 

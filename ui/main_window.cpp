@@ -25,6 +25,7 @@
 #include "ui/actions.h"
 #include "ui/dialogs/about_dialog.h"
 #include "ui/dialogs/export_dialog.h"
+#include "ui/dialogs/preflight_dialog.h"
 #include "ui/dropped_files.h"
 #include "ui/format.h"
 #include "ui/panels/data_panel.h"
@@ -166,7 +167,7 @@ void MainWindow::makeMenusAndToolBar() {
     file->addAction(m_actions->quit);
 
     QMenu* run = menuBar()->addMenu(tr("&Run"));
-    run->addActions({m_actions->run, m_actions->pause, m_actions->stop});
+    run->addActions({m_actions->check, m_actions->run, m_actions->pause, m_actions->stop});
     run->addSeparator();
     run->addActions({m_actions->exportCheckpoint, m_actions->openRunFolder});
 
@@ -204,6 +205,11 @@ void MainWindow::connectActions() {
     connect(m_actions->saveRecipe, &QAction::triggered, this, &MainWindow::saveRecipe);
     connect(m_actions->saveRecipeAs, &QAction::triggered, this, &MainWindow::saveRecipeAs);
     connect(m_actions->quit, &QAction::triggered, this, &QWidget::close);
+    connect(m_actions->check, &QAction::triggered, this, [this] {
+        auto* dialog = new PreflightDialog(m_session.services(), m_session.runConfig(), this);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->show();
+    });
     connect(m_actions->run, &QAction::triggered, this, &MainWindow::startRun);
     connect(m_plots, &PlotsPage::runRequested, this, &MainWindow::startRun);
     connect(m_actions->pause, &QAction::triggered, this, [this] {

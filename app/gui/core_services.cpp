@@ -10,6 +10,7 @@ CoreServices coreServices() {
             .resolveRecipe = [](const Recipe& recipe, const ModelSummary& model) { return resolve_recipe(recipe, model); },
             .writeRecipe = [](const Recipe& recipe) { return to_yaml(recipe); },
             .describeScheme = [](const QuantizationScheme& scheme) { return describe(scheme); },
+            .checkBeforeRun = check_before_run,
             .runCalibration = run_calibration};
 }
 
