@@ -5,28 +5,13 @@
 #include "core/recipe/recipe.h"
 #include "tests/core/recipe/recipe_fixtures.h"
 #include "tests/golden/golden_set.h"
+#include "tests/golden/normalised_scheme.h"
 
 using namespace calibench;
 using namespace calibench::testing;
 using nlohmann::json;
 
 namespace {
-
-/// The reference hides zp_dtype of symmetric arguments when it serialises them; the normalised form of the file shows it.
-json normalised(const std::optional<QuantizationArgs>& args) {
-    if (!args) return nullptr;
-    json object = to_json(*args);
-    object["zp_dtype"] = args->zp_dtype ? json(to_string(*args->zp_dtype)) : json();
-    return object;
-}
-
-json normalised(const QuantizationScheme& scheme) {
-    json object = to_json(scheme);
-    object["weights"] = normalised(scheme.weights);
-    object["input_activations"] = normalised(scheme.input_activations);
-    object["output_activations"] = normalised(scheme.output_activations);
-    return object;
-}
 
 bool has_arguments(const json& scheme) {
     return !scheme.at("weights").is_null() || !scheme.at("input_activations").is_null() || !scheme.at("output_activations").is_null();

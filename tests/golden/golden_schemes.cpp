@@ -1,28 +1,13 @@
 #include "core/quantization/auto_round_presets.h"
 #include "core/quantization/quantization_scheme.h"
 #include "tests/golden/golden_set.h"
+#include "tests/golden/normalised_scheme.h"
 
 using namespace calibench;
 using namespace calibench::testing;
 using nlohmann::json;
 
 namespace {
-
-/// The reference hides zp_dtype of symmetric arguments when it serialises them; the normalised form of the file shows it.
-json normalised(const std::optional<QuantizationArgs>& args) {
-    if (!args) return nullptr;
-    json object = to_json(*args);
-    object["zp_dtype"] = args->zp_dtype ? json(to_string(*args->zp_dtype)) : json();
-    return object;
-}
-
-json normalised(const QuantizationScheme& scheme) {
-    json object = to_json(scheme);
-    object["weights"] = normalised(scheme.weights);
-    object["input_activations"] = normalised(scheme.input_activations);
-    object["output_activations"] = normalised(scheme.output_activations);
-    return object;
-}
 
 /// auto-round's dataclass as the file spells it.
 json to_json(const AutoRoundPreset& preset) {
