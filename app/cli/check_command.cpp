@@ -37,6 +37,8 @@ void add_check(CLI::App& app, Command& chosen) {
     command->add_option("--tensor-parallel", arguments->serving.tensor_parallel, "GPUs that vLLM will spread each layer over")->capture_default_str();
     command->add_option("--num-samples", arguments->config.num_samples, "Calibration samples of the planned run")->capture_default_str();
     command->add_option("--seq-len", arguments->config.seq_len, "Tokens of each")->capture_default_str();
+    command->add_option("--batch-size", arguments->config.batch_size, "Samples per iteration, instead of the recipe's");
+    command->add_option("--iters", arguments->config.iters, "AutoRound iterations, instead of the recipe's");
     command->add_option("--threads", arguments->config.threads, "CPU threads (0: all cores)")->capture_default_str();
     command->add_flag("--json", arguments->json, "Print JSON");
     command->callback([arguments, &chosen] {

@@ -61,6 +61,7 @@ private Q_SLOTS:
     void forward();
     void eventsOnStdoutAreJsonLines();
     void recipeCheck();
+    void checkBeforeTheRun();
     void interruptEndsWith130();
     void badModel_data();
     void badModel();
@@ -98,6 +99,7 @@ void TestCli::helpIsThereForEveryCommand_data() {
     QTest::newRow("inspect") << QStringList{"inspect"} << "--json";
     QTest::newRow("run") << QStringList{"run"} << "--run-dir";
     QTest::newRow("recipe check") << QStringList{"recipe", "check"} << "--model";
+    QTest::newRow("check") << QStringList{"check"} << "--tensor-parallel";
 }
 
 void TestCli::helpIsThereForEveryCommand() {
@@ -226,6 +228,20 @@ void TestCli::recipeCheck() {
     QVERIFY2((bad.out + bad.err).contains("bad.yaml:8:"), qPrintable(bad.out + bad.err));
     const Outcome misfit = run_cli({"recipe", "check", write("misfit.yaml", QByteArray(recipe).replace("group_size: 64", "group_size: 96")), "--model", llama});
     QCOMPARE(misfit.code, 2);
+}
+
+void TestCli::checkBeforeTheRun() {
+    const QStringList arguments = {"check", "--model", llama, "--recipe", write("recipe.yaml", recipe), "--json"};
+    const Outcome good = run_cli(arguments);
+    QCOMPARE(good.code, 0);
+    QCOMPARE(parse(good.out)["num_quantized_modules"].get<int>(), 28);
+    // 256 columns over 8 GPUs are 32 each: half a group.
+    const Outcome cut = run_cli(arguments + QStringList{"--tensor-parallel", "8"});
+    QCOMPARE(cut.code, 2);
+    QVERIFY2(cut.out.contains("group_size 64 does not divide the 32 columns"), qPrintable(cut.out));
+    const double few = parse(run_cli(arguments + QStringList{"--iters", "0"}).out)["estimated_run_seconds"].get<double>();
+    const double many = parse(run_cli(arguments + QStringList{"--iters", "1000"}).out)["estimated_run_seconds"].get<double>();
+    QVERIFY(many > 10 * few);
 }
 
 void TestCli::interruptEndsWith130() {
