@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/calibration/tied_embeddings.h"
+#include "core/calibration/run_plan.h"
 #include "core/checkpoint/compressed_size.h"
 #include "core/evaluation/compute_options.h"
 #include "core/models/model_config.h"
@@ -47,6 +48,7 @@ public:
         report_.source_bytes = model_.num_bytes;
         if (!parsed.recipe) return std::move(report_);
         recipe_ = std::move(*parsed.recipe);
+        apply_overrides(recipe_, config_);
         resolved_ = resolve_recipe(recipe_, model_);
         add(resolved_.diagnostics);
         add(check_vllm(recipe_, resolved_, model_, serving_));
@@ -94,7 +96,7 @@ private:
 
     [[nodiscard]] const AutoRoundSettings* tuning_of(const ResolvedModule& module) const {
         const auto* settings = std::get_if<AutoRoundSettings>(&recipe_.modifiers[module.modifier].settings);
-        return settings && config_.iters.value_or(settings->iters) > 0 ? settings : nullptr;
+        return settings && settings->iters > 0 ? settings : nullptr;
     }
 
     void measure_blocks() {
@@ -110,8 +112,8 @@ private:
             if (!quantized) continue;
             if (const AutoRoundSettings* settings = tuning_of(*quantized)) {
                 block.tuned_weights += size;
-                iters_ = std::max(iters_, config_.iters.value_or(settings->iters));
-                batch_size_ = std::min(config_.batch_size.value_or(settings->batch_size), config_.num_samples);
+                iters_ = std::max(iters_, settings->iters);
+                batch_size_ = std::min(settings->batch_size, config_.num_samples);
             }
         }
     }

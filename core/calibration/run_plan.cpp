@@ -59,15 +59,6 @@ void take_diagnostics(const std::vector<Diagnostic>& diagnostics, RunPlan& plan,
     }
 }
 
-void apply_overrides(Recipe& recipe, const RunConfig& config) {
-    for (auto& modifier : recipe.modifiers) {
-        auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
-        if (!settings) continue;
-        settings->iters = config.iters.value_or(settings->iters);
-        settings->batch_size = config.batch_size.value_or(settings->batch_size);
-    }
-}
-
 AutoRoundOptions tuning_options(const AutoRoundSettings& settings, const RunPlan& plan, DType checkpoint_dtype) {
     AutoRoundOptions options;
     options.iters = settings.iters;
@@ -192,6 +183,15 @@ int64_t RunPlan::max_iters() const {
     int64_t most = 0;
     for (const auto& tuning : tunings) most = std::max(most, tuning.iters);
     return most;
+}
+
+void apply_overrides(Recipe& recipe, const RunConfig& config) {
+    for (auto& modifier : recipe.modifiers) {
+        auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
+        if (!settings) continue;
+        settings->iters = config.iters.value_or(settings->iters);
+        settings->batch_size = config.batch_size.value_or(settings->batch_size);
+    }
 }
 
 RunPlan prepare_run(const RunConfig& config) {

@@ -54,6 +54,9 @@ struct RunPlan {
     [[nodiscard]] int64_t max_iters() const;
 };
 
+/// Puts the iterations and the batch size of `config`, where it has any, in the place of the recipe's.
+void apply_overrides(Recipe& recipe, const RunConfig& config);
+
 /// Opens and checks model, recipe, dataset and output. Throws InputError with everything that is wrong, a sentence a line.
 [[nodiscard]] RunPlan prepare_run(const RunConfig& config);
 
