@@ -51,14 +51,6 @@ size_t count_indivisible(const std::vector<Diagnostic>& diagnostics) {
 
 }  // namespace
 
-#define COMPARE_JSON(actual, expected)                                                                          \
-    do {                                                                                                        \
-        const json actual_json = (actual);                                                                      \
-        const json expected_json = (expected);                                                                  \
-        QVERIFY2(actual_json == expected_json,                                                                  \
-                 ("expected " + expected_json.dump() + "\n     got " + actual_json.dump()).c_str());            \
-    } while (false)
-
 /// Group schemes, cases recipe_*: llm-compressor's reading of recipes, and which modules of SmolLM2 get which scheme. The reference
 /// also counts modules without weights (self_attn, mlp), which no scheme of ours applies to.
 class GoldenRecipes : public QObject {

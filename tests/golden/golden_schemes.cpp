@@ -37,14 +37,6 @@ std::string sentence(const std::string& error) {
 
 }  // namespace
 
-#define COMPARE_JSON(actual, expected)                                                                          \
-    do {                                                                                                        \
-        const json actual_json = (actual);                                                                      \
-        const json expected_json = (expected);                                                                  \
-        QVERIFY2(actual_json == expected_json,                                                                  \
-                 ("expected " + expected_json.dump() + "\n     got " + actual_json.dump()).c_str());            \
-    } while (false)
-
 /// Group schemes, cases preset_*, ar_preset_* and qargs_*: presets, defaults and refusals of quantization arguments.
 class GoldenSchemes : public QObject {
     Q_OBJECT

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include <QtTest/QTest>
+
 #include "core/quantization/quantization_scheme.h"
 
 namespace calibench::testing {
@@ -23,3 +25,11 @@ inline nlohmann::json normalised(const QuantizationScheme& scheme) {
 }
 
 }  // namespace calibench::testing
+
+#define COMPARE_JSON(actual, expected)                                                                          \
+    do {                                                                                                        \
+        const nlohmann::json actual_json = (actual);                                                                      \
+        const nlohmann::json expected_json = (expected);                                                                  \
+        QVERIFY2(actual_json == expected_json,                                                                  \
+                 ("expected " + expected_json.dump() + "\n     got " + actual_json.dump()).c_str());            \
+    } while (false)

@@ -13,8 +13,10 @@
 #include "core/calibration/preflight.h"
 #include "core/calibration/run.h"
 #include "core/models/safetensors.h"
+#include "tests/core/calibration/reopened_model.h"
 
 using namespace calibench;
+using testing::reopened_logits;
 namespace fs = std::filesystem;
 
 namespace {
@@ -36,17 +38,6 @@ public:
         if (const auto* warning = std::get_if<Warning>(&event)) warnings.push_back(*warning);
     }
 };
-
-at::Tensor reopened_logits(const fs::path& model_dir, const at::Tensor& ids, const ComputeOptions& options, int64_t batch_size) {
-    const at::NoGradGuard no_grad;
-    const auto model = CausalLm::open(model_dir, options);
-    at::Tensor hidden = model->embed(ids).clone();
-    for (int64_t index = 0; index < model->config().num_hidden_layers; ++index) {
-        const auto block = model->load_block(index);
-        for (at::Tensor batch : hidden.split(batch_size)) batch.copy_(block->forward(batch, {}));
-    }
-    return model->logits(hidden);
-}
 
 nlohmann::json read_json(const fs::path& path) {
     std::ifstream stream(path);

@@ -14,8 +14,10 @@
 #include "core/base/text.h"
 #include "core/calibration/calibration_pipeline.h"
 #include "core/calibration/run.h"
+#include "tests/core/calibration/reopened_model.h"
 
 using namespace calibench;
+using testing::reopened_logits;
 namespace fs = std::filesystem;
 
 namespace {
@@ -98,18 +100,6 @@ public:
 std::string read_bytes(const fs::path& path) {
     std::ifstream stream(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/// What a reader of the checkpoint computes, in the batches of the run.
-at::Tensor reopened_logits(const fs::path& model_dir, const at::Tensor& ids, const ComputeOptions& options, int64_t batch_size) {
-    const at::NoGradGuard no_grad;
-    const auto model = CausalLm::open(model_dir, options);
-    at::Tensor hidden = model->embed(ids).clone();
-    for (int64_t index = 0; index < model->config().num_hidden_layers; ++index) {
-        const auto block = model->load_block(index);
-        for (at::Tensor batch : hidden.split(batch_size)) batch.copy_(block->forward(batch, {}));
-    }
-    return model->logits(hidden);
 }
 
 }  // namespace
