@@ -33,10 +33,8 @@ const ModuleRecord* RunRecord::find(const std::string& module) const {
 
 void RunRecord::apply(const RunSnapshot& snapshot) {
     if (snapshot.started) m_started = snapshot.started;
-    for (const BlockStarted& event : snapshot.blocksStarted) {
+    for (const BlockStarted& event : snapshot.blocksStarted)
         if (BlockRecord* record = block(event.block)) record->state = BlockRecord::State::Calibrating;
-        m_currentBlock = static_cast<int>(event.block);
-    }
     for (const RangeObserved& event : snapshot.ranges) {
         ModuleRecord& record = module(event.module, static_cast<int>(event.block), -1);
         (event.tap == Tap::Weight ? record.weight : event.tap == Tap::Input ? record.input : record.output) = event;

@@ -44,7 +44,6 @@ public:
     [[nodiscard]] const std::vector<BlockRecord>& blocks() const { return m_blocks; }
     [[nodiscard]] const std::optional<RunStarted>& started() const { return m_started; }
     [[nodiscard]] const std::optional<Progress>& progress() const { return m_progress; }
-    [[nodiscard]] int currentBlock() const { return m_currentBlock; }  ///< -1 before the first
     [[nodiscard]] int numExperts() const { return m_numExperts; }      ///< 0 for a dense model
 
 private:
@@ -56,7 +55,6 @@ private:
     std::vector<BlockRecord> m_blocks;
     std::optional<RunStarted> m_started;
     std::optional<Progress> m_progress;
-    int m_currentBlock = -1;
     int m_numExperts = 0;
 };
 

@@ -17,7 +17,6 @@ struct ModuleSpec {
     int block = -1;   ///< -1 outside the blocks
     int expert = -1;  ///< -1 outside the experts
 
-    [[nodiscard]] bool is_linear() const { return class_name == "Linear"; }
     [[nodiscard]] bool is_norm() const { return weight_shape.size() == 1; }
 };
 
