@@ -7,9 +7,11 @@
 #include "core/base/run_control.h"
 #include "core/calibration/preflight.h"
 #include "core/calibration/run_config.h"
+#include "core/calibration/run_directory.h"
 #include "core/calibration/run_events.h"
 #include "core/models/model_summary.h"
 #include "core/recipe/recipe.h"
+#include "core/recipe/recipe_edit.h"
 
 namespace calibench {
 
@@ -21,7 +23,14 @@ struct CoreServices {
     std::function<ResolvedRecipe(const Recipe&, const ModelSummary&)> resolveRecipe;
     std::function<std::string(const Recipe&)> writeRecipe;
     std::function<std::string(const QuantizationScheme&)> describeScheme;
+    // Changes of a recipe's text (core/recipe/recipe_edit.h).
+    std::function<std::string(const std::string&, const RecipePath&, const nlohmann::ordered_json&)> withValue;
+    std::function<std::string(const std::string&, const RecipePath&)> without;
+    std::function<std::string(const std::string&, const ModelSummary&, const std::vector<std::string>&, const QuantizationScheme&)> withOverride;
+    std::function<std::string(const std::string&, const ModelSummary&, const std::vector<std::string>&)> withIgnored, withPinned;
+    std::function<std::vector<std::string>(const std::string& target, const ModelSummary&)> matchedModules;
     std::function<PreflightReport(const RunConfig&, const ServingOptions&)> checkBeforeRun;
+    std::function<StoredRun(const std::filesystem::path& runDir)> readRun;
     std::function<RunSummary(const RunConfig&, RunListener&, RunControl&)> runCalibration;
 };
 

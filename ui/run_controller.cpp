@@ -34,6 +34,7 @@ void RunController::start(RunConfig config, const ModelSummary& model) {
     m_record.begin(model);
     m_summary.reset();
     m_control = std::make_shared<RunControl>();
+    m_control->hold_at_block_end(m_holdAtBlockEnd);
     m_feed = std::make_shared<RunFeed>([this, run] {
         const auto arm = [this, run] {
             if (run == m_run && !m_redraw.isActive()) m_redraw.start();
@@ -83,6 +84,17 @@ void RunController::requestStop() {
     if (!active() || m_state == State::Stopping) return;
     m_control->request_cancel();
     setState(State::Stopping);
+}
+
+void RunController::order(const BlockOrder& order) {
+    if (!active() || m_state == State::Stopping) return;
+    m_control->order(order);
+    if (m_state == State::Paused) setState(State::Running);
+}
+
+void RunController::setHoldAtBlockEnd(bool hold) {
+    m_holdAtBlockEnd = hold;
+    if (m_control) m_control->hold_at_block_end(hold);
 }
 
 void RunController::deliver() {

@@ -12,6 +12,7 @@
 
 #include "core/base/run_control.h"
 #include "core/calibration/run_config.h"
+#include "core/calibration/run_directory.h"
 #include "core/calibration/run_events.h"
 #include "ui/run_record.h"
 
@@ -39,6 +40,10 @@ public:
 
     /// Ignored while a run is active.
     void start(RunConfig config, const ModelSummary& model);
+    /// Shows an earlier run as it ended, in state Done, Stopped or Failed. Ignored while a run is active.
+    void show(const StoredRun& run, const ModelSummary& model);
+    /// Whether the run on screen can go on from its last finished block.
+    [[nodiscard]] bool canContinue() const;
     /// Forgets the last run: back to Idle. Ignored while a run is active.
     void clear(const ModelSummary& model);
 
@@ -46,6 +51,12 @@ public Q_SLOTS:
     void requestPause();
     void requestResume();
     void requestStop();
+    /// Goes on with the run on screen behind its last finished block; what is shown stays.
+    void continueRun();
+    /// What is to become of the block at work; wakes a paused run. Ignored when nothing runs.
+    void order(const calibench::BlockOrder& order);
+    /// The run pauses at the end of each block's tuning, before an attempt is kept. Holds for later runs too.
+    void setHoldAtBlockEnd(bool hold);
 
 Q_SIGNALS:
     void stateChanged(calibench::RunController::State state);
@@ -72,6 +83,7 @@ private:
     RunRecord m_record;
     std::optional<RunSummary> m_summary;
     State m_state = State::Idle;
+    bool m_holdAtBlockEnd = false;
     quint64 m_run = 0;  ///< number of the current run: notices that carry an older one are dropped
     std::shared_ptr<RunFeed> m_feed;
     std::shared_ptr<RunControl> m_control;

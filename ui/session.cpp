@@ -17,6 +17,7 @@ struct Session::RecipeCheck {
     std::optional<Recipe> recipe;
     std::vector<Diagnostic> diagnostics;
     QHash<QString, QString> schemes;
+    std::vector<ResolvedModule> resolved;
 };
 
 Session::Session(CoreServices services, QObject* parent) : QObject(parent), m_services(std::move(services)) {
@@ -72,10 +73,11 @@ Session::RecipeCheck Session::checkRecipe(const CoreServices& services, const st
     ParsedRecipe parsed = services.parseRecipe(yaml);
     check.diagnostics = std::move(parsed.diagnostics);
     if (parsed.recipe && model) {
-        const ResolvedRecipe resolved = services.resolveRecipe(*parsed.recipe, *model);
+        ResolvedRecipe resolved = services.resolveRecipe(*parsed.recipe, *model);
         check.diagnostics.insert(check.diagnostics.end(), resolved.diagnostics.begin(), resolved.diagnostics.end());
         for (const ResolvedModule& module : resolved.modules)
             check.schemes.insert(QString::fromStdString(module.name), QString::fromStdString(services.describeScheme(module.scheme)));
+        check.resolved = std::move(resolved.modules);
     }
     std::stable_sort(check.diagnostics.begin(), check.diagnostics.end(),
                      [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
@@ -102,6 +104,7 @@ void Session::startCheck() {
         m_parsedRecipe = std::move(outcome.value->recipe);
         m_diagnostics = std::move(outcome.value->diagnostics);
         m_schemes = std::move(outcome.value->schemes);
+        m_resolved = std::move(outcome.value->resolved);
         Q_EMIT recipeChecked();
     });
 }
@@ -142,6 +145,10 @@ RunConfig Session::runConfig() const {
 
 void Session::selectModule(const QString& module) {
     if (std::exchange(m_selectedModule, module) != module) Q_EMIT selectionChanged(module);
+}
+
+void Session::highlightModules(const QSet<QString>& modules) {
+    if (std::exchange(m_highlighted, modules) != modules) Q_EMIT highlightChanged();
 }
 
 }  // namespace calibench

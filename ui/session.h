@@ -2,6 +2,7 @@
 
 #include <QHash>
 #include <QObject>
+#include <QSet>
 #include <QString>
 #include <QTimer>
 
@@ -35,24 +36,33 @@ public:
 
     void setRecipe(const QString& yaml);  ///< checked a moment later, when typing pauses
     [[nodiscard]] QString recipe() const { return m_recipe; }
+    /// For whoever changes the recipe but is not its editor (the form, the tree, a fix): one step that Undo takes back.
+    void changeRecipe(const QString& yaml) { Q_EMIT recipeChangeRequested(yaml); }
     [[nodiscard]] const std::vector<Diagnostic>& diagnostics() const { return m_diagnostics; }
     [[nodiscard]] bool checkingRecipe() const { return m_checkPending; }
     [[nodiscard]] int errorCount() const;
     [[nodiscard]] const std::optional<Recipe>& parsedRecipe() const { return m_parsedRecipe; }
     /// Module -> what the recipe does with it, "W4 g64 sym"; modules that are left alone are absent.
     [[nodiscard]] const QHash<QString, QString>& schemes() const { return m_schemes; }
+    [[nodiscard]] const std::vector<ResolvedModule>& resolvedModules() const { return m_resolved; }  ///< of the last check
     [[nodiscard]] const CoreServices& services() const { return m_services; }
 
     /// Why a run cannot start yet, one sentence; empty when it can.
     [[nodiscard]] QString obstacle() const;
     [[nodiscard]] RunConfig runConfig() const;  ///< without directories
 
+    /// One for the whole window: a module, or a block ("model.layers.3"), or nothing.
     [[nodiscard]] QString selectedModule() const { return m_selectedModule; }
+    /// Modules that something points at without selecting them: those that a target under the pointer matches.
+    [[nodiscard]] const QSet<QString>& highlightedModules() const { return m_highlighted; }
 
 public Q_SLOTS:
     void selectModule(const QString& module);
+    void highlightModules(const QSet<QString>& modules);
 
 Q_SIGNALS:
+    void recipeChangeRequested(const QString& yaml);
+    void highlightChanged();
     void modelChanged();    ///< modelState() or model()
     void dataChanged();
     void recipeChecked();   ///< diagnostics() and schemes() are those of recipe()
@@ -74,7 +84,9 @@ private:
     std::optional<Recipe> m_parsedRecipe;
     std::vector<Diagnostic> m_diagnostics;
     QHash<QString, QString> m_schemes;
+    std::vector<ResolvedModule> m_resolved;
     QString m_selectedModule;
+    QSet<QString> m_highlighted;
     QTimer m_checkDelay;
     bool m_checkPending = false;
     quint64 m_openRequest = 0;

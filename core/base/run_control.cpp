@@ -1,5 +1,7 @@
 #include "core/base/run_control.h"
 
+#include <utility>
+
 #include "core/base/error.h"
 
 namespace calibench {
@@ -19,6 +21,20 @@ void RunControl::resume() {
     const std::lock_guard lock(mutex_);
     paused_ = false;
     changed_.notify_all();
+}
+
+void RunControl::order(BlockOrder order) {
+    const std::lock_guard lock(mutex_);
+    order_ = std::move(order);
+    order_pending_ = true;
+    paused_ = false;
+    changed_.notify_all();
+}
+
+std::optional<BlockOrder> RunControl::take_order() {
+    const std::lock_guard lock(mutex_);
+    order_pending_ = false;
+    return std::exchange(order_, std::nullopt);
 }
 
 void RunControl::checkpoint() {

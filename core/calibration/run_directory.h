@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,19 @@
 namespace calibench {
 
 [[nodiscard]] nlohmann::json to_json(const RunConfig& config);  ///< without the recipe's text
+
+/// A run as its directory tells it.
+struct StoredRun {
+    enum class Ending { Finished, Stopped, Failed, Interrupted };  ///< Interrupted: the program died, or is still at work
+    RunConfig config;                 ///< with the recipe as the run last followed it
+    std::vector<RunEvent> events;     ///< a last line that was cut off is left out
+    Ending ending = Ending::Interrupted;
+    int64_t blocks_done = 0;          ///< can be taken over by a run that goes on
+    [[nodiscard]] bool can_resume() const { return ending != Ending::Finished; }
+};
+
+/// Throws InputError, naming file and line, for a directory that holds no run or a damaged one.
+[[nodiscard]] StoredRun read_run(const std::filesystem::path& run_dir);
 
 /// What is kept of a run: recipe.yaml, run.json (what it ran on), events.jsonl (what happened), result.json (how it ended, and
 /// how many tokens each module saw).

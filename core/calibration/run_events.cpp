@@ -9,6 +9,9 @@
 
 namespace calibench {
 
+NLOHMANN_JSON_SERIALIZE_ENUM(Warning::Kind, {{Warning::Kind::General, "general"}, {Warning::Kind::NotFinite, "not_finite"},
+                                             {Warning::Kind::Plateau, "plateau"}, {Warning::Kind::ClippedRange, "clipped_range"},
+                                             {Warning::Kind::Outliers, "outliers"}, {Warning::Kind::StarvedExpert, "starved_expert"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(Tap, {{Tap::Weight, "weight"}, {Tap::Input, "input"}, {Tap::Output, "output"}})
 
 namespace {
@@ -19,6 +22,7 @@ template <class A> void fields(A& a, RunStarted& e) {
     a("model", e.model), a("architecture", e.architecture), a("num_blocks", e.num_blocks);
     a("num_quantized_modules", e.num_quantized_modules), a("num_samples", e.num_samples), a("seq_len", e.seq_len);
     a("iters", e.iters), a("device", e.device), a("dtype", e.dtype), a("threads", e.threads);
+    a("first_block", e.first_block);
 }
 template <class A> void fields(A& a, BlockStarted& e) { a("block", e.block), a("name", e.name); }
 template <class A> void fields(A& a, RangeObserved& e) {
@@ -30,6 +34,7 @@ template <class A> void fields(A& a, TokensCounted& e) {
 }
 template <class A> void fields(A& a, LossRecorded& e) {
     a("block", e.block), a("iteration", e.iteration), a("loss_mse", e.loss_mse), a("best", e.best);
+    a("attempt", e.attempt);
 }
 template <class A> void fields(A& a, ModuleQuantized& e) {
     a("block", e.block), a("module", e.module), a("scheme", e.scheme), a("weight_sqnr_db", e.weight_sqnr_db);
@@ -37,12 +42,17 @@ template <class A> void fields(A& a, ModuleQuantized& e) {
 template <class A> void fields(A& a, BlockFinished& e) {
     a("block", e.block), a("initial_loss_mse", e.initial_loss_mse), a("best_loss_mse", e.best_loss_mse);
     a("best_iteration", e.best_iteration), a("seconds", e.seconds);
+    a("attempts", e.attempts), a("kept_attempt", e.kept_attempt);
 }
 template <class A> void fields(A& a, Progress& e) {
     a("block", e.block), a("num_blocks", e.num_blocks), a("iteration", e.iteration), a("iters", e.iters), a("stage", e.stage);
     a("fraction", e.fraction), a("elapsed_seconds", e.elapsed_seconds), a("remaining_seconds", e.remaining_seconds);
 }
-template <class A> void fields(A& a, Warning& e) { a("module", e.module), a("message", e.message); }
+template <class A> void fields(A& a, Warning& e) { a("module", e.module), a("message", e.message), a("kind", e.kind); }
+template <class A> void fields(A& a, BlockRedone& e) {
+    a("block", e.block), a("attempt", e.attempt), a("iters", e.iters), a("lr", e.lr), a("changes", e.changes);
+}
+template <class A> void fields(A& a, RecipeChanged& e) { a("recipe_yaml", e.recipe_yaml); }
 template <class A> void fields(A&, Paused&) {}
 template <class A> void fields(A&, Resumed&) {}
 template <class A> void fields(A& a, RunFinished& e) {
@@ -56,7 +66,7 @@ template <class A> void fields(A& a, RunFailed& e) { a("message", e.message); }
 
 /// In the order of the variant's alternatives.
 constexpr const char* event_names[] = {"run_started", "block_started", "range", "tokens", "loss", "module", "block_finished",
-                                       "progress", "warning", "paused", "resumed", "run_finished", "run_stopped", "run_failed"};
+                                       "progress", "warning", "block_redone", "recipe_changed", "paused", "resumed", "run_finished", "run_stopped", "run_failed"};
 static_assert(std::size(event_names) == std::variant_size_v<RunEvent>);
 
 struct Writer {

@@ -28,6 +28,7 @@ struct RunStarted {
     std::string device;
     std::string dtype;
     int threads = 0;
+    int64_t first_block = 0;        ///< blocks before it were done by an earlier part of this run
 };
 
 struct BlockStarted {
@@ -56,7 +57,22 @@ struct LossRecorded {
     int64_t block = 0;
     int64_t iteration = 0;
     double loss_mse = 0;
-    bool best = false;              ///< strictly lower than all before
+    bool best = false;              ///< strictly lower than all before in this attempt
+    int64_t attempt = 0;            ///< counts up when the user has the block tuned again
+};
+
+/// The user had the block at work begun again, with other settings.
+struct BlockRedone {
+    int64_t block = 0;
+    int64_t attempt = 0;            ///< number of the new one
+    int64_t iters = 0;
+    double lr = 0;
+    std::string changes;            ///< "iters 200 -> 400, scheme of 7 modules": for people
+};
+
+/// From here on the run follows another recipe: a scheme was changed for the block at work.
+struct RecipeChanged {
+    std::string recipe_yaml;
 };
 
 /// What became of one module.
@@ -73,6 +89,8 @@ struct BlockFinished {
     double best_loss_mse = 0;
     int64_t best_iteration = 0;
     double seconds = 0;
+    int64_t attempts = 1;
+    int64_t kept_attempt = 0;       ///< the losses above are its own
 };
 
 /// Position in the whole run; `fraction` never falls.
@@ -88,8 +106,10 @@ struct Progress {
 };
 
 struct Warning {
-    std::string module;             ///< empty: the run as a whole
-    std::string message;
+    enum class Kind { General, NotFinite, Plateau, ClippedRange, Outliers, StarvedExpert };
+    std::string module;             ///< or block, "model.layers.3"; empty: the run as a whole
+    std::string message;            ///< one sentence: what, and what to do
+    Kind kind = Kind::General;
 };
 
 struct Paused {};
@@ -111,7 +131,7 @@ struct RunFailed { std::string message; };
 
 /// A run ends with exactly one of RunFinished, RunStopped, RunFailed.
 using RunEvent = std::variant<RunStarted, BlockStarted, RangeObserved, TokensCounted, LossRecorded, ModuleQuantized, BlockFinished,
-                              Progress, Warning, Paused, Resumed, RunFinished, RunStopped, RunFailed>;
+                              Progress, Warning, BlockRedone, RecipeChanged, Paused, Resumed, RunFinished, RunStopped, RunFailed>;
 
 /// {"event": "loss", "block": 3, ...}: one line of events.jsonl.
 [[nodiscard]] nlohmann::json to_json(const RunEvent& event);

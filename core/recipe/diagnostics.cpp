@@ -15,7 +15,7 @@ constexpr size_t kMostShown = 100;  // a hostile text must not fill the window; 
 
 void Diagnostics::add(Diagnostic::Severity severity, SourcePosition where, std::string message) {
     if (severity == Diagnostic::Severity::Error) ++num_errors_;
-    found_.push_back({severity, std::move(message), where.line, where.column});
+    found_.push_back({severity, std::move(message), where.line, where.column, {}});
 }
 
 std::vector<Diagnostic> Diagnostics::take() {
@@ -28,7 +28,7 @@ std::vector<Diagnostic> Diagnostics::take() {
                          [](const Diagnostic& a, const Diagnostic& b) { return a.severity < b.severity; });
         const size_t left_out = found_.size() - kMostShown;
         found_.resize(kMostShown);
-        found_.push_back({Diagnostic::Severity::Note, concat(left_out, " more problems are not listed"), 0, 0});
+        found_.push_back({Diagnostic::Severity::Note, concat(left_out, " more problems are not listed"), 0, 0, {}});
     }
     return std::exchange(found_, {});
 }

@@ -19,6 +19,15 @@ struct SourcePosition {
     bool operator==(const SourcePosition&) const = default;
 };
 
+/// A change of the text that would settle a problem: replaces `length` bytes at `offset`.
+struct Fix {
+    std::string label;  ///< what it does, a verb first: "Use group_size 64"
+    size_t offset = 0;
+    size_t length = 0;
+    std::string replacement;
+    bool operator==(const Fix&) const = default;
+};
+
 /// Something the recipe's author should know, at its place in the text.
 struct Diagnostic {
     enum class Severity { Error, Warning, Note };
@@ -26,6 +35,7 @@ struct Diagnostic {
     std::string message;  ///< one sentence: what, and what to do
     int line = 0;         ///< 1-based; 0: the whole file
     int column = 0;       ///< 1-based
+    std::vector<Fix> fixes = {};  ///< the likeliest first
     bool operator==(const Diagnostic&) const = default;
 };
 
@@ -54,6 +64,7 @@ struct RoundToNearestSettings {
 struct Modifier {
     std::string class_name;  ///< "AutoRoundModifier" | "QuantizationModifier"
     std::string group;       ///< "quant" of quant_modifiers
+    std::vector<std::string> path;  ///< keys from the top of the text: {"quant_stage", "quant_modifiers", "AutoRoundModifier"}
     int line = 0;
     std::variant<RoundToNearestSettings, AutoRoundSettings> settings;
 

@@ -26,7 +26,7 @@ private Q_SLOTS:
         services.checkBeforeRun = [report](const RunConfig& config, const ServingOptions& serving) {
             PreflightReport answer = report;
             if (config.model_dir != "model") throw InputError("asked about another model");
-            if (serving.tensor_parallel == 2) answer.diagnostics.push_back({Diagnostic::Severity::Error, "does not divide", 7, 1});
+            if (serving.tensor_parallel == 2) answer.diagnostics.push_back({Diagnostic::Severity::Error, "does not divide", 7, 1, {}});
             return answer;
         };
         RunConfig config;

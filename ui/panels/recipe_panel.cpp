@@ -94,6 +94,7 @@ RecipePanel::RecipePanel(Session& session, const QString& presetFolder, QWidget*
     });
     connect(m_editor->document(), &QTextDocument::modificationChanged, this, &RecipePanel::documentChanged);
     connect(&m_session, &Session::recipeChecked, this, &RecipePanel::showChecked);
+    connect(&m_session, &Session::recipeChangeRequested, m_editor, &RecipeEditor::replaceText);
     showChecked();
 }
 

@@ -21,16 +21,18 @@ private Q_SLOTS:
 
 static const std::vector<RunEvent>& examples() {
     static const std::vector<RunEvent> events = {
-        RunStarted{"tiny", "LlamaForCausalLM", 4, 28, 32, 256, 20, "cpu", "bfloat16", 2},
+        RunStarted{"tiny", "LlamaForCausalLM", 4, 28, 32, 256, 20, "cpu", "bfloat16", 2, 3},
         BlockStarted{3, "model.layers.3"},
         RangeObserved{3, "model.layers.3.mlp.up_proj", Tap::Input, -4.5, 1.0 / 3, -3.25, 0.1},
         TokensCounted{2, "model.layers.2.mlp.experts.5.up_proj", 5, 8192},
-        LossRecorded{1, 17, 1.2345678901234567e-5, true},
+        LossRecorded{1, 17, 1.2345678901234567e-5, true, 1},
+        BlockRedone{1, 1, 400, 0.0025, "iters 200 -> 400"},
+        RecipeChanged{"quant_stage:\n  # as it was\n"},
         ModuleQuantized{1, "lm_head", "W4 g64 sym", 21.75},
-        BlockFinished{1, 3e-4, 2e-4, 11, 1.5},
+        BlockFinished{1, 3e-4, 2e-4, 11, 1.5, 2, 1},
         Progress{1, 4, 3, 20, "tuning", 0.3, 12.5, 30.25},
         Progress{0, 4, 0, 0, "opening", 0, 0, std::nullopt},
-        Warning{"", "fewer samples than asked: \xE2\x82\xAC\n"},
+        Warning{"", "fewer samples than asked: \xE2\x82\xAC\n", Warning::Kind::StarvedExpert},
         Paused{},
         Resumed{},
         RunFinished{{61.5, 28, 123456789012, 4e-4, 3e-4, "/out/a b", "/runs/1"}},
