@@ -28,10 +28,24 @@ bool RunController::active() const {
 
 void RunController::start(RunConfig config, const ModelSummary& model) {
     if (active()) return;
-    if (m_thread.joinable()) m_thread.join();
-    const quint64 run = ++m_run;
     m_config = std::move(config);
     m_record.begin(model);
+    launch();
+}
+
+bool RunController::canContinue() const {
+    return (m_state == State::Stopped || m_state == State::Failed) && !m_config.run_dir.empty() && m_record.started();
+}
+
+void RunController::continueRun() {
+    if (!canContinue()) return;
+    m_config.resume = true;
+    launch();
+}
+
+void RunController::launch() {
+    if (m_thread.joinable()) m_thread.join();
+    const quint64 run = ++m_run;
     m_summary.reset();
     m_control = std::make_shared<RunControl>();
     m_control->hold_at_block_end(m_holdAtBlockEnd);
@@ -47,6 +61,24 @@ void RunController::start(RunConfig config, const ModelSummary& model) {
         const Ending ending = runJob(job, config, *feed, *control);
         QMetaObject::invokeMethod(this, [this, run, ending] { conclude(run, ending); }, Qt::QueuedConnection);
     });
+}
+
+void RunController::show(const StoredRun& run, const ModelSummary& model) {
+    if (active()) return;
+    ++m_run;
+    m_config = run.config;
+    m_record.begin(model);
+    m_summary.reset();
+    RunFeed feed([] {});
+    for (const RunEvent& event : run.events) {
+        feed.on_event(event);
+        if (const auto* finished = std::get_if<RunFinished>(&event)) m_summary = finished->summary;
+    }
+    const RunSnapshot snapshot = feed.drain();
+    m_record.apply(snapshot);
+    Q_EMIT snapshotArrived(snapshot);
+    using Ending = StoredRun::Ending;
+    setState(run.ending == Ending::Finished ? State::Done : run.ending == Ending::Failed ? State::Failed : State::Stopped);
 }
 
 void RunController::clear(const ModelSummary& model) {

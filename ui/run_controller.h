@@ -73,6 +73,7 @@ private:
     };
     using Ending = std::variant<RunSummary, Stopped, Failure>;
 
+    void launch();  ///< m_config on a thread of its own
     static Ending runJob(const Job& job, const RunConfig& config, RunListener& feed, RunControl& control);
     void deliver();                                 ///< empties the feed
     void conclude(quint64 run, const Ending& ending);
