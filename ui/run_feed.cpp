@@ -20,7 +20,7 @@ void overwrite(std::vector<T>& entries, std::unordered_map<std::string, size_t>&
 }  // namespace
 
 bool RunSnapshot::empty() const {
-    return !started && blocksStarted.empty() && losses.empty() && modulesQuantized.empty() && blocksFinished.empty() &&
+    return !started && blocksStarted.empty() && losses.empty() && blocksRedone.empty() && modulesQuantized.empty() && blocksFinished.empty() &&
            warnings.empty() && ranges.empty() && tokens.empty() && !progress;
 }
 
@@ -43,6 +43,8 @@ void RunFeed::append(const RunEvent& event) {
                 m_pending.blocksStarted.push_back(e);
             else if constexpr (std::is_same_v<Event, LossRecorded>)
                 m_pending.losses.push_back(e);
+            else if constexpr (std::is_same_v<Event, BlockRedone>)
+                m_pending.blocksRedone.push_back(e);
             else if constexpr (std::is_same_v<Event, ModuleQuantized>)
                 m_pending.modulesQuantized.push_back(e);
             else if constexpr (std::is_same_v<Event, BlockFinished>)

@@ -17,6 +17,7 @@ struct RunSnapshot {
     std::optional<RunStarted> started;
     std::vector<BlockStarted> blocksStarted;
     std::vector<LossRecorded> losses;
+    std::vector<BlockRedone> blocksRedone;
     std::vector<ModuleQuantized> modulesQuantized;
     std::vector<BlockFinished> blocksFinished;
     std::vector<Warning> warnings;

@@ -4,11 +4,38 @@
 
 namespace calibench {
 
+namespace {
+
+/// "model.layers.3" of "model.layers.3.mlp.up_proj".
+std::string nameOfBlock(const std::string& module, int block) {
+    const std::string part = "." + std::to_string(block);
+    const size_t at = module.find(part + ".");
+    return at == std::string::npos ? std::string() : module.substr(0, at + part.size());
+}
+
+}  // namespace
+
+int BlockRecord::counted() const {
+    const int newest = static_cast<int>(attempts.size()) - 1;
+    return result ? std::min(static_cast<int>(result->kept_attempt), newest) : newest;
+}
+
+const SeriesStore& BlockRecord::losses() const {
+    static const SeriesStore none;
+    return attempts.empty() ? none : attempts[static_cast<size_t>(counted())].losses;
+}
+
+std::optional<SeriesPoint> BlockRecord::best() const {
+    return attempts.empty() ? std::nullopt : attempts[static_cast<size_t>(counted())].best;
+}
+
 void RunRecord::begin(const ModelSummary& model) {
     *this = {};
     m_blocks.resize(static_cast<size_t>(std::max<int64_t>(0, model.num_blocks)));
-    for (const ModuleInfo& info : model.modules)
+    for (const ModuleInfo& info : model.modules) {
         if (info.class_name == "Linear") module(info.name, info.block, info.expert);
+        if (BlockRecord* record = block(info.block); record && record->name.empty()) record->name = nameOfBlock(info.name, info.block);
+    }
 }
 
 ModuleRecord& RunRecord::module(const std::string& name, int block, int expert) {
@@ -26,6 +53,12 @@ BlockRecord* RunRecord::block(int64_t index) {
     return &m_blocks[static_cast<size_t>(index)];
 }
 
+AttemptRecord& RunRecord::attempt(BlockRecord& block, int64_t index) {
+    const auto place = static_cast<size_t>(std::max<int64_t>(0, index));
+    if (place >= block.attempts.size()) block.attempts.resize(place + 1);
+    return block.attempts[place];
+}
+
 const ModuleRecord* RunRecord::find(const std::string& module) const {
     const auto place = m_index.find(module);
     return place == m_index.end() ? nullptr : &m_modules[place->second];
@@ -34,7 +67,12 @@ const ModuleRecord* RunRecord::find(const std::string& module) const {
 void RunRecord::apply(const RunSnapshot& snapshot) {
     if (snapshot.started) m_started = snapshot.started;
     for (const BlockStarted& event : snapshot.blocksStarted)
-        if (BlockRecord* record = block(event.block)) record->state = BlockRecord::State::Calibrating;
+        if (BlockRecord* record = block(event.block)) {
+            record->state = BlockRecord::State::Calibrating;
+            if (!event.name.empty()) record->name = event.name;
+        }
+    for (const BlockRedone& event : snapshot.blocksRedone)
+        if (BlockRecord* record = block(event.block)) attempt(*record, event.attempt).changes = event.changes;
     for (const RangeObserved& event : snapshot.ranges) {
         ModuleRecord& record = module(event.module, static_cast<int>(event.block), -1);
         (event.tap == Tap::Weight ? record.weight : event.tap == Tap::Input ? record.input : record.output) = event;
@@ -45,8 +83,11 @@ void RunRecord::apply(const RunSnapshot& snapshot) {
         BlockRecord* record = block(event.block);
         if (!record) continue;
         const SeriesPoint point{static_cast<double>(event.iteration), event.loss_mse};
-        record->losses.append(point.x, point.y);
-        if (event.best) record->best = point;
+        if (const AttemptRecord& last = attempt(*record, event.attempt); !last.losses.empty() && point.x <= last.losses.points().back().x)
+            record->attempts.clear();  // a run that goes on begins its unfinished block anew
+        AttemptRecord& tried = attempt(*record, event.attempt);
+        tried.losses.append(point.x, point.y);
+        if (event.best) tried.best = point;
         record->state = BlockRecord::State::Tuning;
     }
     for (const ModuleQuantized& event : snapshot.modulesQuantized)

@@ -24,12 +24,24 @@ struct ModuleRecord {
     std::optional<double> sqnrDb;
 };
 
+/// One tuning of a block, from its first iteration on.
+struct AttemptRecord {
+    SeriesStore losses;  ///< iteration -> mean squared error
+    std::optional<SeriesPoint> best;
+    std::string changes;  ///< against the attempt before, for people; empty for the first
+};
+
 struct BlockRecord {
     enum class State { Waiting, Calibrating, Tuning, Done };
     State state = State::Waiting;
-    SeriesStore losses;  ///< iteration -> mean squared error
-    std::optional<SeriesPoint> best;
+    std::string name;  ///< "model.layers.3"
+    std::vector<AttemptRecord> attempts;
     std::optional<BlockFinished> result;
+
+    /// Which attempt counts: the kept one of a finished block, else the newest; -1 before the first.
+    [[nodiscard]] int counted() const;
+    [[nodiscard]] const SeriesStore& losses() const;       ///< of the attempt that counts
+    [[nodiscard]] std::optional<SeriesPoint> best() const;
 };
 
 /// A run as the window knows it: all snapshots added up. Lives on the window's thread; trees and plots read it.
@@ -49,6 +61,7 @@ public:
 private:
     ModuleRecord& module(const std::string& name, int block, int expert);
     BlockRecord* block(int64_t index);
+    static AttemptRecord& attempt(BlockRecord& block, int64_t index);
 
     std::vector<ModuleRecord> m_modules;
     std::unordered_map<std::string, size_t> m_index;

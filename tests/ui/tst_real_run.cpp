@@ -50,10 +50,10 @@ private Q_SLOTS:
         const RunRecord& record = m_window->controller().record();
         QCOMPARE(record.blocks().size(), 4u);
         for (const BlockRecord& block : record.blocks()) {
-            QCOMPARE(block.losses.size(), 5u);
-            QVERIFY(block.result && block.best);
-            QVERIFY(block.best->y <= block.losses.points().front().y);
-            QCOMPARE(block.best->y, block.result->best_loss_mse);
+            QCOMPARE(block.losses().size(), 5u);
+            QVERIFY(block.result && block.best());
+            QVERIFY(block.best()->y <= block.losses().points().front().y);
+            QCOMPARE(block.best()->y, block.result->best_loss_mse);
         }
         QCOMPARE(std::count_if(record.modules().begin(), record.modules().end(), [](const ModuleRecord& m) { return m.weight && m.input && m.sqnrDb; }), 28);
         QCOMPARE(inspectCheckpoint(m_window->controller().summary()->output_dir).format, std::string("pack-quantized"));

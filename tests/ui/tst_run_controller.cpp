@@ -59,7 +59,7 @@ private Q_SLOTS:
         QCOMPARE(spies.finished.count(), 1);
         QCOMPARE(spies.stopped.count() + spies.failed.count(), 0);
         QCOMPARE(spies.summary.num_quantized_modules, 7);
-        QCOMPARE(controller.record().blocks().at(0).losses.size(), 1u);
+        QCOMPARE(controller.record().blocks().at(0).losses().size(), 1u);
         QVERIFY(spies.states.contains(State::Running));
     }
 
@@ -95,7 +95,7 @@ private Q_SLOTS:
         QCOMPARE(controller.state(), State::Stopped);
         QCOMPARE(spies.stopped.count(), 1);
         QCOMPARE(spies.failed.count(), 0);
-        QCOMPARE(controller.record().blocks().at(0).losses.size(), 1u);
+        QCOMPARE(controller.record().blocks().at(0).losses().size(), 1u);
     }
 
     void stopsDuringStart() {
@@ -150,8 +150,8 @@ private Q_SLOTS:
         controller.start({}, test::denseModel());
         QVERIFY(spies.awaitEnd());
         const auto& blocks = controller.record().blocks();
-        QCOMPARE(blocks.at(0).losses.size() + blocks.at(1).losses.size(), size_t(Points));
-        for (int i = 0; i < Points / 2; ++i) QCOMPARE(blocks.at(1).losses.points()[size_t(i)], (SeriesPoint{double(i), 2.0 + 2 * i}));
+        QCOMPARE(blocks.at(0).losses().size() + blocks.at(1).losses().size(), size_t(Points));
+        for (int i = 0; i < Points / 2; ++i) QCOMPARE(blocks.at(1).losses().points()[size_t(i)], (SeriesPoint{double(i), 2.0 + 2 * i}));
         QVERIFY2(spies.snapshots < Points / 100, qPrintable(QString::number(spies.snapshots)));
     }
 
@@ -165,10 +165,10 @@ private Q_SLOTS:
         controller.start({.num_samples = 5}, test::denseModel());
         controller.start({.num_samples = 50}, test::denseModel());  // one at a time: ignored
         QVERIFY(spies.awaitEnd());
-        QCOMPARE(controller.record().blocks().at(0).losses.size(), 5u);
+        QCOMPARE(controller.record().blocks().at(0).losses().size(), 5u);
         controller.start({.num_samples = 3}, test::denseModel());
         QTRY_COMPARE(spies.finished.count(), 2);
-        QCOMPARE(controller.record().blocks().at(0).losses.size(), 3u);
+        QCOMPARE(controller.record().blocks().at(0).losses().size(), 3u);
     }
 
     void destructionStopsTheRunAndWaits() {

@@ -204,13 +204,13 @@ QVariant ModelTreeModel::blockData(const Top& top, int column, int role) const {
             if (text || role == SortRole) return blockScheme(top);
             break;
         case QualityColumn:
-            if (!record || !record->best) break;
-            if (text) return formatNumber(record->best->y);
-            if (role == SortRole) return record->best->y;
+            if (!record || !record->best()) break;
+            if (text) return formatNumber(record->best()->y);
+            if (role == SortRole) return record->best()->y;
             if (role == Qt::ToolTipRole)
                 return tr("Lowest loss %1 at iteration %2; round to nearest gives %3")
-                    .arg(formatExact(record->best->y), formatCount(static_cast<int64_t>(record->best->x)),
-                         formatExact(record->losses.points().front().y));
+                    .arg(formatExact(record->best()->y), formatCount(static_cast<int64_t>(record->best()->x)),
+                         formatExact(record->losses().points().front().y));
             break;
         case StateColumn:
             if ((text || role == SortRole) && record && m_record.started()) return blockStateText(record->state);

@@ -96,10 +96,10 @@ void LossPlot::showBlock(int block) {
 
 int LossPlot::shownBlock() const {
     const auto& blocks = m_record.blocks();
-    if (m_pinnedBlock >= 0 && static_cast<size_t>(m_pinnedBlock) < blocks.size() && !blocks[static_cast<size_t>(m_pinnedBlock)].losses.empty())
+    if (m_pinnedBlock >= 0 && static_cast<size_t>(m_pinnedBlock) < blocks.size() && !blocks[static_cast<size_t>(m_pinnedBlock)].losses().empty())
         return m_pinnedBlock;
     for (int block = static_cast<int>(blocks.size()) - 1; block >= 0; --block)  // the newest that has a curve
-        if (!blocks[static_cast<size_t>(block)].losses.empty()) return block;
+        if (!blocks[static_cast<size_t>(block)].losses().empty()) return block;
     return -1;
 }
 
@@ -128,7 +128,7 @@ void LossPlot::rebuildCurves() {
     if (following()) {
         double last = m_record.started() ? static_cast<double>(m_record.started()->iters) : 1;
         for (const BlockRecord& block : blocks)
-            if (!block.losses.empty()) last = std::max(last, block.losses.points().back().x);
+            if (!block.losses().empty()) last = std::max(last, block.losses().points().back().x);
         x->setRange(0, std::max(1.0, last));
     }
 
@@ -139,7 +139,7 @@ void LossPlot::rebuildCurves() {
     QVector<double> badX;
     for (size_t i = 0; i < blocks.size(); ++i) {
         QVector<double> keys, values;
-        for (const SeriesPoint& point : blocks[i].losses.decimated(x->range().lower, x->range().upper, std::max(m_main->width(), 200))) {
+        for (const SeriesPoint& point : blocks[i].losses().decimated(x->range().lower, x->range().upper, std::max(m_main->width(), 200))) {
             const bool good = drawable(point.y);
             keys << point.x;
             values << (good ? point.y : std::numeric_limits<double>::quiet_NaN());
@@ -158,7 +158,7 @@ void LossPlot::rebuildCurves() {
     m_notFinite->setData(badX, QVector<double>(badX.size(), m_main->axis(QCPAxis::atLeft)->range().upper), true);
     m_bestPoint->data()->clear();
     if (shown >= 0)
-        if (const auto& best = blocks[static_cast<size_t>(shown)].best; best && drawable(best->y)) m_bestPoint->addData(best->x, best->y);
+        if (const auto best = blocks[static_cast<size_t>(shown)].best(); best && drawable(best->y)) m_bestPoint->addData(best->x, best->y);
     const bool stillTuning = shown >= 0 && blocks[static_cast<size_t>(shown)].state != BlockRecord::State::Done;
     m_main->axis(QCPAxis::atLeft)->setLabel(shown < 0     ? tr("Loss (mean squared error)")
                                             : stillTuning ? tr("Loss of block %1, at work").arg(shown)
@@ -172,8 +172,8 @@ void LossPlot::rebuildStrip() {
     for (size_t i = 0; i < blocks.size(); ++i) {
         m_handles[i]->data()->clear();
         const BlockRecord& block = blocks[i];
-        if (block.losses.empty() || !block.best) continue;
-        const double first = block.losses.points().front().y, best = block.best->y, key = static_cast<double>(i);
+        if (block.losses().empty() || !block.best()) continue;
+        const double first = block.losses().points().front().y, best = block.best()->y, key = static_cast<double>(i);
         if (!drawable(first) || !drawable(best)) continue;
         m_initial->addData(key, first);
         (best < first || block.state != BlockRecord::State::Done ? m_best : m_unimproved)->addData(key, best);
@@ -196,19 +196,19 @@ QString LossPlot::readoutAt(const QPointF& pixel) const {
 QString LossPlot::stripReadout(const QPointF& pixel) const {
     const auto index = static_cast<size_t>(std::max(0.0, std::round(m_strip->axis(QCPAxis::atBottom)->pixelToCoord(pixel.x()))));
     const auto& blocks = m_record.blocks();
-    if (index >= blocks.size() || blocks[index].losses.empty() || !blocks[index].best) return {};
+    if (index >= blocks.size() || blocks[index].losses().empty() || !blocks[index].best()) return {};
     const BlockRecord& block = blocks[index];
-    const double first = block.losses.points().front().y, best = block.best->y;
+    const double first = block.losses().points().front().y, best = block.best()->y;
     return tr("Block %1\nRound to nearest: %2\nBest: %3 at iteration %4 (%5 %)")
         .arg(index)
-        .arg(formatExact(first), formatExact(best), formatCount(static_cast<int64_t>(block.best->x)))
+        .arg(formatExact(first), formatExact(best), formatCount(static_cast<int64_t>(block.best()->x)))
         .arg(first > 0 ? 100 * (best / first - 1) : 0, 0, 'f', 1);
 }
 
 QString LossPlot::curveReadout(const QPointF& pixel) const {
     const int shown = shownBlock();
     if (shown < 0) return {};
-    const auto& points = m_record.blocks()[static_cast<size_t>(shown)].losses.points();
+    const auto& points = m_record.blocks()[static_cast<size_t>(shown)].losses().points();
     const double x = m_main->axis(QCPAxis::atBottom)->pixelToCoord(pixel.x());
     auto nearest = std::lower_bound(points.begin(), points.end(), x, [](const SeriesPoint& point, double value) { return point.x < value; });
     if (nearest == points.end() || (nearest != points.begin() && x - std::prev(nearest)->x < nearest->x - x)) --nearest;
