@@ -13,11 +13,12 @@ namespace calibench {
 
 class Actions;
 class DataPanel;
+class FileCommands;
 class MessageBar;
 class ModelPanel;
 class PlotsPage;
 class RecipePanel;
-struct DroppedFiles;
+class RunEndings;
 
 /// The window: puts the parts together and answers the commands. What the parts do is theirs.
 class MainWindow : public QMainWindow {
@@ -47,27 +48,22 @@ protected:
     void dropEvent(QDropEvent* event) override;
 
 private:
-    void makeDocks();
-    void makeMenusAndToolBar();
-    void connectActions();
-    void connectRun();
-    void applyDefaultLayout();
+    struct Dock {
+        QDockWidget* widget;
+        Qt::DockWidgetArea area;  ///< where it stands in the default layout
+    };
 
-    void chooseModel();
-    void chooseData();
-    void chooseRecipe();
-    bool saveRecipe();
-    bool saveRecipeAs();
-    bool saveRecipeTo(const QString& file);
-    void showExportDialog();
-    void openRunFolder();
-    void showEnding(const RunSummary& summary);
+    void makeCentre(bool hasDemo);
+    QDockWidget* addDock(const QString& name, const QString& title, QWidget* content, Qt::DockWidgetArea area);
+    void makeDocks();
+    void applyDefaultLayout();
+    void connectPanels();
+    void connectActions();
     void showTitle();
     void askBeforeStopping();
     void askBeforeLosingRecipe();
 
     Settings& m_settings;
-    const QString m_resources;
     Session m_session;
     LogModel m_log;
     RunController m_controller;
@@ -75,10 +71,12 @@ private:
     MessageBar* m_messages;
     QStackedWidget* m_centre;
     PlotsPage* m_plots;
-    ModelPanel* m_modelPanel = nullptr;
-    DataPanel* m_dataPanel = nullptr;
-    RecipePanel* m_recipePanel = nullptr;
-    QList<QDockWidget*> m_docks;
+    ModelPanel* m_modelPanel;
+    DataPanel* m_dataPanel;
+    RecipePanel* m_recipePanel;
+    FileCommands* m_files;
+    RunEndings* m_endings;
+    QList<Dock> m_docks;
     bool m_closeWhenEnded = false;
     bool m_recipeMayBeLost = false;
 };

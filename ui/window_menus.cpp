@@ -1,0 +1,82 @@
+#include "ui/window_menus.h"
+
+#include <QCoreApplication>
+#include <QDockWidget>
+#include <QFileInfo>
+#include <QMenu>
+#include <QMenuBar>
+#include <QToolBar>
+#include <QToolButton>
+
+#include <functional>
+
+#include "ui/actions.h"
+#include "ui/main_window.h"
+#include "ui/panels/progress_line.h"
+
+namespace calibench {
+
+namespace {
+
+QString tr(const char* text) { return QCoreApplication::translate("WindowMenus", text); }
+
+/// A menu of paths that is read anew whenever it opens; what is no longer there stays in it, greyed.
+void addRecentMenu(QMenu* parent, const QString& title, std::function<QStringList()> paths, std::function<void(const QString&)> open) {
+    QMenu* menu = parent->addMenu(title);
+    QObject::connect(menu, &QMenu::aboutToShow, menu, [menu, paths = std::move(paths), open = std::move(open)] {
+        menu->clear();
+        for (const QString& path : paths()) {
+            QAction* action = menu->addAction(path, menu, [open, path] { open(path); });
+            action->setEnabled(QFileInfo::exists(path));
+        }
+        if (menu->isEmpty()) menu->addAction(tr("None yet"))->setEnabled(false);
+    });
+}
+
+}  // namespace
+
+void makeMenus(MainWindow& window, Actions& actions, Settings& settings, const QList<QDockWidget*>& docks) {
+    QMenuBar* bar = window.menuBar();
+    QMenu* file = bar->addMenu(tr("&File"));
+    file->addActions({actions.openModel, actions.openData, actions.openRecipe, actions.openDemo});
+    addRecentMenu(file, tr("Recent mo&dels"), [&settings] { return settings.recentModels(); }, [&window](const QString& path) { window.openModel(path); });
+    addRecentMenu(file, tr("Recent re&cipes"), [&settings] { return settings.recentRecipes(); }, [&window](const QString& path) { window.openRecipe(path); });
+    file->addSeparator();
+    file->addActions({actions.saveRecipe, actions.saveRecipeAs});
+    file->addSeparator();
+    file->addAction(actions.quit);
+
+    QMenu* run = bar->addMenu(tr("&Run"));
+    run->addActions({actions.check, actions.run, actions.pause, actions.stop});
+    run->addSeparator();
+    run->addActions({actions.exportCheckpoint, actions.openRunFolder});
+
+    QMenu* view = bar->addMenu(tr("&View"));
+    for (QDockWidget* dock : docks) view->addAction(dock->toggleViewAction());
+    view->addAction(actions.restoreLayout);
+    view->addSeparator();
+    QMenu* theme = view->addMenu(tr("&Theme"));
+    for (QAction* action : actions.themes) theme->addAction(action);
+    actions.themes[static_cast<size_t>(settings.theme())]->setChecked(true);
+
+    bar->addMenu(tr("&Help"))->addAction(actions.about);
+    for (QMenu* menu : bar->findChildren<QMenu*>()) menu->setToolTipsVisible(true);
+}
+
+void makeToolBar(MainWindow& window, Actions& actions, const RunController& controller) {
+    QToolBar* bar = window.addToolBar(tr("Run"));
+    bar->setObjectName(QStringLiteral("toolbar"));
+    bar->setMovable(false);
+    bar->setIconSize({18, 18});
+    bar->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    bar->addAction(actions.openModel);
+    qobject_cast<QToolButton*>(bar->widgetForAction(actions.openModel))->setToolButtonStyle(Qt::ToolButtonIconOnly);
+    bar->addSeparator();
+    bar->addActions({actions.run, actions.pause, actions.stop, actions.exportCheckpoint});
+    bar->addSeparator();
+    auto* progress = new ProgressLine(controller);
+    progress->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+    bar->addWidget(progress);
+}
+
+}  // namespace calibench
