@@ -19,10 +19,10 @@
 #include "ui/models/model_tree_model.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/progress_line.h"
-#include "ui/panels/recipe_editor.h"
-#include "ui/panels/recipe_panel.h"
 #include "ui/panels/state_page.h"
 #include "ui/plots/plot.h"
+#include "ui/recipe/recipe_editor.h"
+#include "ui/recipe/recipe_panel.h"
 #include "ui/theme.h"
 
 using namespace calibench;

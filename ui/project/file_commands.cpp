@@ -8,7 +8,7 @@
 
 #include "ui/dropped_files.h"
 #include "ui/panels/message_bar.h"
-#include "ui/panels/recipe_panel.h"
+#include "ui/recipe/recipe_panel.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
 

@@ -1,4 +1,4 @@
-#include "ui/panels/yaml_highlighter.h"
+#include "ui/recipe/yaml_highlighter.h"
 
 #include <QApplication>
 #include <QPalette>

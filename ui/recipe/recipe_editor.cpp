@@ -1,4 +1,4 @@
-#include "ui/panels/recipe_editor.h"
+#include "ui/recipe/recipe_editor.h"
 
 #include <QFontDatabase>
 #include <QHelpEvent>
@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "ui/panels/yaml_highlighter.h"
+#include "ui/recipe/yaml_highlighter.h"
 #include "ui/theme.h"
 
 namespace calibench {

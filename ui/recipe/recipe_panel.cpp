@@ -1,4 +1,4 @@
-#include "ui/panels/recipe_panel.h"
+#include "ui/recipe/recipe_panel.h"
 
 #include <QDir>
 #include <QFile>
@@ -15,7 +15,7 @@
 
 #include <algorithm>
 
-#include "ui/panels/recipe_editor.h"
+#include "ui/recipe/recipe_editor.h"
 #include "ui/session.h"
 #include "ui/theme.h"
 
