@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/models/fused_ops.h"
+
 namespace calibench {
 
 AttentionMask make_attention_mask(const at::Tensor& padding_mask, std::optional<int64_t> window, int64_t seq,
@@ -27,18 +29,29 @@ at::Tensor Attention::forward(const at::Tensor& hidden, const SequenceContext& c
     const int64_t seq = hidden.size(1);
     const auto heads = [&](const at::Tensor& projected, int64_t count, const std::optional<RmsNorm>& norm) {
         const at::Tensor split = projected.view({batch, seq, count, head_dim});
-        return (norm ? norm->forward(split) : split).transpose(1, 2);  // [batch, count, seq, head_dim]
+        return norm ? norm->forward(split) : split;  // [batch, seq, count, head_dim]
     };
     const auto angles = rotary->angles(context.position_ids, seq, hidden.scalar_type(), hidden.device());
-    const at::Tensor query = RotaryEmbedding::rotate(heads(q_proj.forward(hidden), num_heads, q_norm), angles);
-    const at::Tensor key = taps.key.pass(RotaryEmbedding::rotate(heads(k_proj.forward(hidden), num_key_value_heads, k_norm), angles));
-    const at::Tensor value = taps.value.pass(heads(v_proj.forward(hidden), num_key_value_heads, std::nullopt));
-
+    const at::Tensor query = heads(q_proj.forward(hidden), num_heads, q_norm);
+    const at::Tensor key = heads(k_proj.forward(hidden), num_key_value_heads, k_norm);
+    const at::Tensor value = heads(v_proj.forward(hidden), num_key_value_heads, std::nullopt);
     const AttentionMask mask = make_attention_mask(context.attention_mask, window, seq, hidden.device());
+    const bool tapped = taps.key.in_use() || taps.value.in_use();
+    if (mask.causal_only && !tapped && causal_attention_takes(query, key, angles))
+        return o_proj.forward(causal_attention(query, key, value, angles));
+    return o_proj.forward(attend(query, key, value, angles, mask));
+}
+
+at::Tensor Attention::attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                             const RotaryEmbedding::Angles& angles, const AttentionMask& mask) const {
+    const at::Tensor rotated_query = RotaryEmbedding::rotate(query.transpose(1, 2), angles);
+    const at::Tensor rotated_key = taps.key.pass(RotaryEmbedding::rotate(key.transpose(1, 2), angles));
+    const at::Tensor passed_value = taps.value.pass(value.transpose(1, 2));
     const std::optional<at::Tensor> allowed = mask.causal_only ? std::nullopt : std::optional(mask.allowed);
-    const at::Tensor mixed = at::scaled_dot_product_attention(query, key, value, allowed, /*dropout_p=*/0.0, mask.causal_only,
-                                                              /*scale=*/std::nullopt, /*enable_gqa=*/num_heads != num_key_value_heads);
-    return o_proj.forward(mixed.transpose(1, 2).reshape({batch, seq, num_heads * head_dim}));
+    const at::Tensor mixed = at::scaled_dot_product_attention(rotated_query, rotated_key, passed_value, allowed, /*dropout_p=*/0.0,
+                                                              mask.causal_only, /*scale=*/std::nullopt,
+                                                              /*enable_gqa=*/num_heads != num_key_value_heads);
+    return mixed.transpose(1, 2).reshape({query.size(0), query.size(1), num_heads * head_dim});
 }
 
 }  // namespace calibench

@@ -33,6 +33,11 @@ struct Attention {
     /// hidden [batch, seq, hidden_size] -> the same shape.
     [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const SequenceContext& context) const;
     [[nodiscard]] std::vector<Linear*> linears() { return {&q_proj, &k_proj, &v_proj, &o_proj}; }
+
+private:
+    /// Any mask, any length, watched or not: states [batch, seq, heads, head_dim] -> [batch, seq, heads * head_dim].
+    [[nodiscard]] at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                                    const RotaryEmbedding::Angles& angles, const AttentionMask& mask) const;
 };
 
 }  // namespace calibench

@@ -57,7 +57,7 @@ Attention load_attention(const BlockParts& parts, const ModelConfig& config, con
 
 std::unique_ptr<FeedForward> load_mlp(const BlockParts& parts, const ModelConfig& config, const std::string& prefix) {
     return std::make_unique<GatedMlp>(parts.linear(prefix + ".gate_proj"), parts.linear(prefix + ".up_proj"),
-                                      parts.linear(prefix + ".down_proj"), find_activation(config.hidden_act));
+                                      parts.linear(prefix + ".down_proj"), find_gated_activation(config.hidden_act));
 }
 
 std::unique_ptr<FeedForward> load_feed_forward(const BlockParts& parts, const ModelConfig& config) {

@@ -4,11 +4,11 @@
 
 namespace calibench {
 
-GatedMlp::GatedMlp(Linear gate, Linear up, Linear down, Activation activation)
+GatedMlp::GatedMlp(Linear gate, Linear up, Linear down, GatedActivation activation)
     : gate_(std::move(gate)), up_(std::move(up)), down_(std::move(down)), activation_(activation) {}
 
 at::Tensor GatedMlp::forward(const at::Tensor& hidden) const {
-    return down_.forward(activation_(gate_.forward(hidden)) * up_.forward(hidden));
+    return down_.forward(activation_(gate_.forward(hidden), up_.forward(hidden)));
 }
 
 SparseExperts::SparseExperts(at::Tensor router_weight, std::vector<std::unique_ptr<FeedForward>> experts, RoutingOptions options)

@@ -21,13 +21,13 @@ public:
 /// down(act(gate(x)) * up(x)).
 class GatedMlp : public FeedForward {
 public:
-    GatedMlp(Linear gate, Linear up, Linear down, Activation activation);
+    GatedMlp(Linear gate, Linear up, Linear down, GatedActivation activation);
     [[nodiscard]] at::Tensor forward(const at::Tensor& hidden) const override;
     [[nodiscard]] std::vector<Linear*> linears() override { return {&gate_, &up_, &down_}; }
 
 private:
     Linear gate_, up_, down_;
-    Activation activation_;
+    GatedActivation activation_;
 };
 
 struct RoutingOptions {

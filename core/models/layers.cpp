@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/models/fused_ops.h"
+
 namespace calibench {
 
 at::Tensor Linear::forward(const at::Tensor& input) const {
@@ -18,19 +20,15 @@ at::Tensor StateTap::pass(const at::Tensor& states) const {
     return transform ? transform(states) : states;
 }
 
-at::Tensor RmsNorm::forward(const at::Tensor& x) const {
-    const at::Tensor wide = x.to(at::kFloat);
-    const at::Tensor scaled = wide * at::rsqrt(wide.square().mean(-1, /*keepdim=*/true) + eps);
-    return weight * scaled.to(x.scalar_type());
-}
+at::Tensor RmsNorm::forward(const at::Tensor& x) const { return rms_norm(x, weight, eps); }
 
 namespace {
 
-const std::map<std::string, Activation>& activations() {
-    constexpr Activation silu = [](const at::Tensor& x) { return at::silu(x); };
-    constexpr Activation gelu = [](const at::Tensor& x) { return at::gelu(x); };
-    constexpr Activation gelu_tanh = [](const at::Tensor& x) { return at::gelu(x, "tanh"); };
-    static const std::map<std::string, Activation> table = {
+const std::map<std::string, GatedActivation>& gated_activations() {
+    constexpr GatedActivation silu = [](const at::Tensor& gate, const at::Tensor& up) { return swiglu(gate, up); };
+    constexpr GatedActivation gelu = [](const at::Tensor& gate, const at::Tensor& up) { return at::gelu(gate) * up; };
+    constexpr GatedActivation gelu_tanh = [](const at::Tensor& gate, const at::Tensor& up) { return at::gelu(gate, "tanh") * up; };
+    static const std::map<std::string, GatedActivation> table = {
         {"silu", silu}, {"swish", silu}, {"gelu", gelu}, {"gelu_new", gelu_tanh}, {"gelu_pytorch_tanh", gelu_tanh},
     };
     return table;
@@ -38,14 +36,14 @@ const std::map<std::string, Activation>& activations() {
 
 }  // namespace
 
-Activation find_activation(const std::string& name) {
-    const auto found = activations().find(name);
-    return found == activations().end() ? nullptr : found->second;
+GatedActivation find_gated_activation(const std::string& name) {
+    const auto found = gated_activations().find(name);
+    return found == gated_activations().end() ? nullptr : found->second;
 }
 
 std::vector<std::string> activation_names() {
     std::vector<std::string> names;
-    for (const auto& [name, activation] : activations()) names.push_back(name);
+    for (const auto& [name, activation] : gated_activations()) names.push_back(name);
     return names;
 }
 

@@ -31,6 +31,7 @@ struct StateTap {
     std::function<void(const at::Tensor& states)> on_states;
     std::function<at::Tensor(const at::Tensor& states)> transform;  ///< fake quantization
 
+    [[nodiscard]] bool in_use() const { return on_states || transform; }
     [[nodiscard]] at::Tensor pass(const at::Tensor& states) const;
 };
 
@@ -46,9 +47,10 @@ struct RmsNorm {
     [[nodiscard]] at::Tensor forward(const at::Tensor& x) const;
 };
 
-using Activation = at::Tensor (*)(const at::Tensor&);
-/// By its name in config.json ("silu", "gelu_pytorch_tanh"); null when unknown.
-[[nodiscard]] Activation find_activation(const std::string& name);
+/// act(gate) * up.
+using GatedActivation = at::Tensor (*)(const at::Tensor& gate, const at::Tensor& up);
+/// By the name of act in config.json ("silu", "gelu_pytorch_tanh"); null when unknown.
+[[nodiscard]] GatedActivation find_gated_activation(const std::string& name);
 [[nodiscard]] std::vector<std::string> activation_names();
 
 }  // namespace calibench

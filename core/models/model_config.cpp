@@ -248,7 +248,7 @@ ModelConfig read_model_config(const fs::path& model_dir) {
     config.max_position_embeddings = reader.integer("max_position_embeddings").value_or(0);
     config.rms_norm_eps = reader.positive_number("rms_norm_eps").value_or(config.rms_norm_eps);
     config.hidden_act = reader.text("hidden_act").value_or(config.hidden_act);
-    if (find_activation(config.hidden_act) == nullptr)
+    if (find_gated_activation(config.hidden_act) == nullptr)
         reader.fail("hidden_act", concat("\"", config.hidden_act, "\" is not supported; known are ", list_names(activation_names(), 99)));
     config.attention_bias = family.attention_bias == AttentionBias::QkvAlways ||
                             (family.attention_bias == AttentionBias::AsConfigured && reader.boolean("attention_bias", false));

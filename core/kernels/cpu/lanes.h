@@ -59,6 +59,22 @@ struct Lanes {
         std::memcpy(to, &half, sizeof half);
     }
 
+    /// The same for the end of a row: the first `count` elements, at most N; the lanes behind them are zero, and stay unwritten.
+    template <typename T>
+    static CALIBENCH_INLINE Float load(const T* from, int64_t count) {
+        if (count >= N) return load(from);
+        T padded[N] = {};
+        std::memcpy(padded, from, static_cast<size_t>(count) * sizeof(T));
+        return load(padded);
+    }
+    template <typename T>
+    static CALIBENCH_INLINE void store(T* to, Float x, int64_t count) {
+        if (count >= N) return store(to, x);
+        T padded[N];
+        store(padded, x);
+        std::memcpy(to, padded, static_cast<size_t>(count) * sizeof(T));
+    }
+
     static CALIBENCH_INLINE Float broadcast(float x) { return Float{} + x; }
     static CALIBENCH_INLINE Float clamp(Float x, Float low, Float high) {
         const Float floor = x < low ? low : x;
@@ -74,6 +90,28 @@ struct Lanes {
         const Float zero = {};
         const Float one = broadcast(1.0f);
         return (x > zero ? one : zero) - (x < zero ? one : zero);
+    }
+    /// What storing as T and loading again gives.
+    template <typename T>
+    static CALIBENCH_INLINE Float narrow(Float x) {
+        if constexpr (sizeof(T) == sizeof(float)) return x;
+        const Uint bits = reinterpret_cast<Uint>(x);
+        return reinterpret_cast<Float>((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
+    }
+    /// e^x within 2 units in the last place; below -87 it stays at e^-87, above 88 at e^88. NaN stays NaN.
+    static CALIBENCH_INLINE Float exp(Float x) {
+        const Float bounded = clamp(x, broadcast(-87.0f), broadcast(88.0f));
+        const Float magic = broadcast(12582912.0f);
+        const Float shifted = bounded * 1.44269504088896341f + magic;  // its low bits are the power of two
+        const Float power = shifted - magic;
+        const Float rest = (bounded - power * 0.693359375f) + power * 2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
+        Float sum = rest * 1.9875691500e-4f + 1.3981999507e-3f;  // Cephes' expf
+        sum = sum * rest + 8.3334519073e-3f;
+        sum = sum * rest + 4.1665795894e-2f;
+        sum = sum * rest + 1.6666665459e-1f;
+        sum = sum * rest + 5.0000001201e-1f;
+        sum = sum * rest * rest + rest + 1.0f;
+        return reinterpret_cast<Float>(reinterpret_cast<Uint>(sum) + (reinterpret_cast<Uint>(shifted) << 23));
     }
     static CALIBENCH_INLINE double sum(Float x) {
         double total = 0;
