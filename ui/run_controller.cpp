@@ -14,12 +14,18 @@ RunController::RunController(Job job, QObject* parent) : QObject(parent), m_job(
     m_redraw.setSingleShot(true);
     m_redraw.setInterval(40ms);  // 25 redraws a second at most, whatever the run's pace
     connect(&m_redraw, &QTimer::timeout, this, &RunController::deliver);
+    const auto arm = [this] {
+        if (!m_redraw.isActive()) m_redraw.start();
+    };
+    connect(this, &RunController::feedFilled, this, arm, Qt::QueuedConnection);
+    connect(this, &RunController::jobEnded, this, &RunController::conclude, Qt::QueuedConnection);
 }
 
 RunController::~RunController() {
     // The job holds references into this object: it must be over before anything of it goes.
-    if (m_control) m_control->request_cancel();
-    if (m_thread.joinable()) m_thread.join();
+    if (!m_thread.joinable()) return;
+    m_control->request_cancel();
+    m_thread.join();
 }
 
 bool RunController::active() const {
@@ -30,6 +36,7 @@ void RunController::start(RunConfig config, const ModelSummary& model) {
     if (active()) return;
     m_config = std::move(config);
     m_record.begin(model);
+    Q_EMIT recordCleared();
     launch();
 }
 
@@ -44,39 +51,37 @@ void RunController::continueRun() {
 }
 
 void RunController::launch() {
-    if (m_thread.joinable()) m_thread.join();
-    const quint64 run = ++m_run;
     m_summary.reset();
-    m_control = std::make_shared<RunControl>();
+    m_control = std::make_unique<RunControl>();
     m_control->hold_at_block_end(m_holdAtBlockEnd);
-    m_feed = std::make_shared<RunFeed>([this, run] {
-        const auto arm = [this, run] {
-            if (run == m_run && !m_redraw.isActive()) m_redraw.start();
-        };
-        QMetaObject::invokeMethod(this, arm, Qt::QueuedConnection);
-    });
+    m_feed = std::make_unique<RunFeed>([this] { Q_EMIT feedFilled(QPrivateSignal()); });
     setState(State::Loading);
     Q_EMIT runStarted();
-    m_thread = std::jthread([this, run, job = m_job, config = m_config, feed = m_feed, control = m_control] {
-        const Ending ending = runJob(job, config, *feed, *control);
-        QMetaObject::invokeMethod(this, [this, run, ending] { conclude(run, ending); }, Qt::QueuedConnection);
+    m_thread = std::thread([this, job = m_job, config = m_config, &feed = *m_feed, &control = *m_control] {
+        m_ending = runJob(job, config, feed, control);
+        Q_EMIT jobEnded(QPrivateSignal());
     });
 }
 
 void RunController::show(const StoredRun& run, const ModelSummary& model) {
     if (active()) return;
-    ++m_run;
     m_config = run.config;
     m_record.begin(model);
     m_summary.reset();
+    Q_EMIT recordCleared();
     RunFeed feed([] {});
+    const auto deliver = [&] {
+        const RunSnapshot snapshot = feed.drain();
+        if (snapshot.empty()) return;
+        m_record.apply(snapshot);
+        Q_EMIT snapshotArrived(snapshot);
+    };
     for (const RunEvent& event : run.events) {
+        if (std::holds_alternative<RunStarted>(event)) deliver();  // each time the run went on, it began its unfinished block anew
         feed.on_event(event);
         if (const auto* finished = std::get_if<RunFinished>(&event)) m_summary = finished->summary;
     }
-    const RunSnapshot snapshot = feed.drain();
-    m_record.apply(snapshot);
-    Q_EMIT snapshotArrived(snapshot);
+    deliver();
     using Ending = StoredRun::Ending;
     setState(run.ending == Ending::Finished ? State::Done : run.ending == Ending::Failed ? State::Failed : State::Stopped);
 }
@@ -85,6 +90,7 @@ void RunController::clear(const ModelSummary& model) {
     if (active()) return;
     m_record.begin(model);
     m_summary.reset();
+    Q_EMIT recordCleared();
     setState(State::Idle);
 }
 
@@ -134,14 +140,21 @@ void RunController::deliver() {
     if (snapshot.empty()) return;
     m_record.apply(snapshot);
     if (snapshot.started && m_state == State::Loading) setState(State::Running);
+    // The run also pauses itself. Its control says how things stand now; the event may be older than the user's last order.
+    if (snapshot.pausedOrResumed && (m_state == State::Running || m_state == State::Paused))
+        setState(m_control->paused() ? State::Paused : State::Running);
+    if (snapshot.recipe) {
+        const std::string before = std::exchange(m_config.recipe_yaml, snapshot.recipe->recipe_yaml);
+        Q_EMIT recipeChanged(QString::fromStdString(before), QString::fromStdString(m_config.recipe_yaml));
+    }
     Q_EMIT snapshotArrived(snapshot);
 }
 
-void RunController::conclude(quint64 run, const Ending& ending) {
-    if (run != m_run) return;
+void RunController::conclude() {
     m_redraw.stop();
     deliver();
-    m_thread.join();
+    m_thread.join();  // its job is over: this does not wait
+    const Ending ending = std::move(m_ending);
     if (const auto* summary = std::get_if<RunSummary>(&ending)) {
         m_summary = *summary;
         setState(State::Done);

@@ -19,7 +19,7 @@
 namespace calibench {
 
 /// Runs one calibration at a time on a thread of its own and tells the window of it. Every method and signal belongs to the
-/// window's thread; only the job itself runs elsewhere, and all that crosses is a value.
+/// window's thread; only the job itself runs elsewhere, and all that crosses is a value. No method waits for the run.
 /// A run ends with exactly one of runFinished, runStopped, runFailed, after the last snapshotArrived.
 class RunController : public QObject {
     Q_OBJECT
@@ -35,7 +35,8 @@ public:
     [[nodiscard]] State state() const { return m_state; }
     [[nodiscard]] bool active() const;  ///< a job is on its thread
     [[nodiscard]] const RunRecord& record() const { return m_record; }
-    [[nodiscard]] const RunConfig& config() const { return m_config; }  ///< of the current or last run
+    /// Of the current or last run, with the recipe as the run follows it now.
+    [[nodiscard]] const RunConfig& config() const { return m_config; }
     [[nodiscard]] const std::optional<RunSummary>& summary() const { return m_summary; }  ///< set while Done
 
     /// Ignored while a run is active.
@@ -60,11 +61,18 @@ public Q_SLOTS:
 
 Q_SIGNALS:
     void stateChanged(calibench::RunController::State state);
-    void runStarted();
+    void recordCleared();  ///< record() is empty again: another run is to come, or none
+    void runStarted();     ///< anew, or going on where it was stopped (config().resume)
+    /// The run follows another recipe from here on: an order asked for it.
+    void recipeChanged(const QString& before, const QString& now);
     void snapshotArrived(const calibench::RunSnapshot& snapshot);
     void runFinished(const calibench::RunSummary& summary);
     void runStopped();
     void runFailed(const QString& message);
+
+    // From the run's thread to the window's; what they announce crosses under a lock of its own, not in the event.
+    void feedFilled(QPrivateSignal);
+    void jobEnded(QPrivateSignal);
 
 private:
     struct Stopped {};
@@ -75,8 +83,8 @@ private:
 
     void launch();  ///< m_config on a thread of its own
     static Ending runJob(const Job& job, const RunConfig& config, RunListener& feed, RunControl& control);
-    void deliver();                                 ///< empties the feed
-    void conclude(quint64 run, const Ending& ending);
+    void deliver();   ///< empties the feed
+    void conclude();  ///< the job has come to its end
     void setState(State state);
 
     const Job m_job;
@@ -85,11 +93,11 @@ private:
     std::optional<RunSummary> m_summary;
     State m_state = State::Idle;
     bool m_holdAtBlockEnd = false;
-    quint64 m_run = 0;  ///< number of the current run: notices that carry an older one are dropped
-    std::shared_ptr<RunFeed> m_feed;
-    std::shared_ptr<RunControl> m_control;
+    std::unique_ptr<RunFeed> m_feed;        ///< the current or last run's, as the next two
+    std::unique_ptr<RunControl> m_control;
+    Ending m_ending;                        ///< the thread's to write; read when it is joined
     QTimer m_redraw;
-    std::jthread m_thread;
+    std::thread m_thread;
 };
 
 }  // namespace calibench

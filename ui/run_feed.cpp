@@ -20,8 +20,8 @@ void overwrite(std::vector<T>& entries, std::unordered_map<std::string, size_t>&
 }  // namespace
 
 bool RunSnapshot::empty() const {
-    return !started && blocksStarted.empty() && losses.empty() && blocksRedone.empty() && modulesQuantized.empty() && blocksFinished.empty() &&
-           warnings.empty() && ranges.empty() && tokens.empty() && !progress;
+    return !started && blocksStarted.empty() && losses.empty() && blocksRedone.empty() && modulesQuantized.empty() &&
+           blocksFinished.empty() && warnings.empty() && ranges.empty() && tokens.empty() && !progress && !recipe && !pausedOrResumed;
 }
 
 void RunFeed::on_event(const RunEvent& event) {
@@ -57,7 +57,11 @@ void RunFeed::append(const RunEvent& event) {
                 overwrite(m_pending.tokens, m_tokenIndex, e.module, e);
             else if constexpr (std::is_same_v<Event, Progress>)
                 m_pending.progress = e;
-            // Paused, Resumed and how a run ends are the controller's to tell: it gives the orders and sees the job return.
+            else if constexpr (std::is_same_v<Event, RecipeChanged>)
+                m_pending.recipe = e;
+            else if constexpr (std::is_same_v<Event, Paused> || std::is_same_v<Event, Resumed>)
+                m_pending.pausedOrResumed = true;
+            // How a run ends is the controller's to tell: it sees the job return.
         },
         event);
 }

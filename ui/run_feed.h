@@ -24,6 +24,8 @@ struct RunSnapshot {
     std::vector<RangeObserved> ranges;  ///< one per module and tap
     std::vector<TokensCounted> tokens;  ///< one per module
     std::optional<Progress> progress;
+    std::optional<RecipeChanged> recipe;
+    bool pausedOrResumed = false;
 
     [[nodiscard]] bool empty() const;
 };

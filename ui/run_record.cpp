@@ -64,15 +64,26 @@ const ModuleRecord* RunRecord::find(const std::string& module) const {
     return place == m_index.end() ? nullptr : &m_modules[place->second];
 }
 
+void RunRecord::begin(const RunStarted& started) {
+    m_started = started;
+    for (size_t i = static_cast<size_t>(std::max<int64_t>(0, started.first_block)); i < m_blocks.size(); ++i)
+        m_blocks[i] = {.name = m_blocks[i].name};
+}
+
 void RunRecord::apply(const RunSnapshot& snapshot) {
-    if (snapshot.started) m_started = snapshot.started;
+    if (snapshot.started) begin(*snapshot.started);
     for (const BlockStarted& event : snapshot.blocksStarted)
         if (BlockRecord* record = block(event.block)) {
             record->state = BlockRecord::State::Calibrating;
             if (!event.name.empty()) record->name = event.name;
         }
     for (const BlockRedone& event : snapshot.blocksRedone)
-        if (BlockRecord* record = block(event.block)) attempt(*record, event.attempt).changes = event.changes;
+        if (BlockRecord* record = block(event.block)) {
+            AttemptRecord& begun = attempt(*record, event.attempt);
+            begun.changes = event.changes;
+            begun.iters = event.iters;
+            begun.lr = event.lr;
+        }
     for (const RangeObserved& event : snapshot.ranges) {
         ModuleRecord& record = module(event.module, static_cast<int>(event.block), -1);
         (event.tap == Tap::Weight ? record.weight : event.tap == Tap::Input ? record.input : record.output) = event;
@@ -83,15 +94,16 @@ void RunRecord::apply(const RunSnapshot& snapshot) {
         BlockRecord* record = block(event.block);
         if (!record) continue;
         const SeriesPoint point{static_cast<double>(event.iteration), event.loss_mse};
-        if (const AttemptRecord& last = attempt(*record, event.attempt); !last.losses.empty() && point.x <= last.losses.points().back().x)
-            record->attempts.clear();  // a run that goes on begins its unfinished block anew
         AttemptRecord& tried = attempt(*record, event.attempt);
         tried.losses.append(point.x, point.y);
         if (event.best) tried.best = point;
         record->state = BlockRecord::State::Tuning;
     }
-    for (const ModuleQuantized& event : snapshot.modulesQuantized)
-        module(event.module, static_cast<int>(event.block), -1).sqnrDb = event.weight_sqnr_db;
+    for (const ModuleQuantized& event : snapshot.modulesQuantized) {
+        ModuleRecord& record = module(event.module, static_cast<int>(event.block), -1);
+        record.sqnrDb = event.weight_sqnr_db;
+        record.scheme = event.scheme;
+    }
     for (const BlockFinished& event : snapshot.blocksFinished)
         if (BlockRecord* record = block(event.block)) {
             record->result = event;

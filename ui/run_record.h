@@ -22,6 +22,7 @@ struct ModuleRecord {
     std::optional<RangeObserved> weight, input, output;
     std::optional<int64_t> tokens;
     std::optional<double> sqnrDb;
+    std::string scheme;  ///< by which it was quantized; empty until it was
 };
 
 /// One tuning of a block, from its first iteration on.
@@ -29,6 +30,8 @@ struct AttemptRecord {
     SeriesStore losses;  ///< iteration -> mean squared error
     std::optional<SeriesPoint> best;
     std::string changes;  ///< against the attempt before, for people; empty for the first
+    int64_t iters = 0;    ///< as ordered; 0 for the first, which follows the recipe
+    double lr = 0;
 };
 
 struct BlockRecord {
@@ -49,6 +52,7 @@ class RunRecord {
 public:
     /// Forgets the last run. The model gives the order in which modules are shown before anything is known of them.
     void begin(const ModelSummary& model);
+    /// A run that goes on (RunStarted::first_block > 0) keeps what is known of the blocks before.
     void apply(const RunSnapshot& snapshot);
 
     [[nodiscard]] const std::vector<ModuleRecord>& modules() const { return m_modules; }
@@ -61,6 +65,7 @@ public:
 private:
     ModuleRecord& module(const std::string& name, int block, int expert);
     BlockRecord* block(int64_t index);
+    void begin(const RunStarted& started);
     static AttemptRecord& attempt(BlockRecord& block, int64_t index);
 
     std::vector<ModuleRecord> m_modules;

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/base/error.h"
+#include "tests/ui/fake_run.h"
 #include "tests/ui/fixtures.h"
 #include "ui/run_controller.h"
 
@@ -185,6 +186,159 @@ private Q_SLOTS:
             controller.start({}, test::denseModel());
         }
         QVERIFY(left);
+    }
+
+    void tellsWhenTheRunPausesItself() {
+        RunController controller(test::FakeRun{.pauseAt = 2});
+        Spies spies(controller);
+        controller.start({}, test::denseModel(2));
+        QTRY_COMPARE(controller.state(), State::Paused);
+        QTRY_COMPARE(controller.record().blocks().at(0).losses().size(), 2u);
+        controller.requestResume();
+        QCOMPARE(controller.state(), State::Running);
+        QVERIFY(spies.awaitEnd());
+        QCOMPARE(controller.state(), State::Done);
+        QCOMPARE(controller.record().blocks().at(0).losses().size(), 5u);
+    }
+
+    void redoesABlockAndKeepsBothCurves() {
+        RunController controller(test::FakeRun{.pauseAt = 2});
+        Spies spies(controller);
+        QSignalSpy recipes(&controller, &RunController::recipeChanged);
+        controller.start({.recipe_yaml = "old"}, test::denseModel(2));
+        QTRY_COMPARE(controller.state(), State::Paused);
+        controller.order({.action = BlockOrder::Action::Redo, .iters = 4, .recipe_yaml = "new"});
+        QCOMPARE(controller.state(), State::Running);
+        QVERIFY(spies.awaitEnd());
+        const BlockRecord& block = controller.record().blocks().at(0);
+        QCOMPARE(block.attempts.size(), 2u);
+        QCOMPARE(block.attempts[0].losses.size(), 2u);
+        QCOMPARE(block.attempts[1].losses.size(), 4u);
+        QCOMPARE(block.attempts[1].iters, 4);
+        QCOMPARE(block.attempts[1].changes, std::string("iters 5 -> 4"));
+        QCOMPARE(block.counted(), 1);
+        QCOMPARE(recipes.count(), 1);
+        QCOMPARE(recipes[0][0].toString(), QStringLiteral("old"));
+        QCOMPARE(controller.config().recipe_yaml, std::string("new"));
+    }
+
+    void finishesABlockEarly() {
+        RunController controller(test::FakeRun{.blocks = 1, .endless = true});
+        Spies spies(controller);
+        controller.start({}, test::denseModel(1));
+        QTRY_VERIFY(controller.record().blocks().at(0).losses().size() > 7);  // beyond its planned iterations
+        controller.order({.action = BlockOrder::Action::Finish});
+        QVERIFY(spies.awaitEnd());
+        QCOMPARE(controller.state(), State::Done);
+        QCOMPARE(controller.record().blocks().at(0).state, BlockRecord::State::Done);
+    }
+
+    void holdsAtTheEndOfEachBlock() {
+        RunController controller(test::FakeRun{.blocks = 2});
+        Spies spies(controller);
+        controller.setHoldAtBlockEnd(true);  // before there is a run
+        controller.start({}, test::denseModel(2));
+        for (size_t block = 0; block < 2; ++block) {
+            QTRY_VERIFY(controller.state() == State::Paused && controller.record().blocks().at(block).losses().size() == 5);
+            QCOMPARE(controller.record().blocks().at(block).state, BlockRecord::State::Tuning);
+            controller.requestResume();
+        }
+        QVERIFY(spies.awaitEnd());
+        QCOMPARE(controller.state(), State::Done);
+        QCOMPARE(controller.record().blocks().at(1).state, BlockRecord::State::Done);
+    }
+
+    void goesOnBehindTheLastFinishedBlock() {
+        test::FakeRun run{.blocks = 2, .endless = true};
+        RunController controller(std::ref(run));
+        Spies spies(controller);
+        QSignalSpy cleared(&controller, &RunController::recordCleared);
+        controller.start({.run_dir = "run"}, test::denseModel(2));
+        QVERIFY(!controller.canContinue());
+        QTRY_VERIFY(controller.record().blocks().at(1).losses().size() > 3);
+        controller.requestStop();
+        QTRY_COMPARE(controller.state(), State::Stopped);
+        QVERIFY(controller.canContinue());
+        const auto before = controller.record().blocks().at(0);
+
+        run.endless = false;
+        controller.continueRun();
+        QCOMPARE(controller.state(), State::Loading);
+        QCOMPARE(controller.record().blocks().at(0).state, BlockRecord::State::Done);
+        QTRY_COMPARE(controller.state(), State::Done);
+        QCOMPARE(cleared.count(), 1);
+        QCOMPARE(controller.record().started()->first_block, 1);
+        QCOMPARE(controller.record().blocks().at(0).losses().points(), before.losses().points());
+        QVERIFY(controller.record().blocks().at(0).result);
+        QCOMPARE(controller.record().blocks().at(1).losses().size(), 5u);  // from its beginning
+        QVERIFY(controller.config().resume);
+        QVERIFY(!controller.canContinue());
+        QCOMPARE(spies.stopped.count(), 1);
+        QCOMPARE(spies.finished.count(), 1);
+    }
+
+    void goesOnAfterAFailure() {
+        test::FakeRun run{.blocks = 2, .failInBlock = 1};
+        RunController controller(std::ref(run));
+        Spies spies(controller);
+        controller.start({.run_dir = "run"}, test::denseModel(2));
+        QTRY_COMPARE(controller.state(), State::Failed);
+        controller.continueRun();
+        QTRY_COMPARE(controller.state(), State::Done);
+        QCOMPARE(controller.record().started()->first_block, 1);
+        QCOMPARE(controller.record().blocks().at(0).losses().size(), 5u);
+        QCOMPARE(controller.record().blocks().at(1).losses().size(), 5u);
+    }
+
+    void showsAStoredRunThatWentOn() {
+        const RunStarted first = test::startOf(test::denseModel(2));
+        RunStarted second = first;
+        second.first_block = 1;
+        StoredRun stored;
+        stored.config.run_dir = "run";
+        stored.ending = StoredRun::Ending::Stopped;
+        for (int part = 0; part < 2; ++part) {
+            stored.events.push_back(part == 0 ? first : second);
+            for (int64_t block = part; block < 2; ++block) {
+                stored.events.push_back(LossRecorded{.block = block, .iteration = 0, .loss_mse = 1e-4, .best = true});
+                stored.events.push_back(LossRecorded{.block = block, .iteration = 1, .loss_mse = part == 0 ? 9e-5 : 5e-5, .best = true});
+                if (block == 0) stored.events.push_back(BlockFinished{.block = 0, .best_loss_mse = 9e-5, .best_iteration = 1});
+            }
+        }
+        RunController controller(test::FakeRun{});
+        controller.show(stored, test::denseModel(2));
+        QCOMPARE(controller.state(), State::Stopped);
+        QVERIFY(controller.canContinue());
+        QCOMPARE(controller.record().blocks().at(0).losses().size(), 2u);
+        QCOMPARE(controller.record().blocks().at(1).losses().size(), 2u);
+        QCOMPARE(controller.record().blocks().at(1).best()->y, 5e-5);
+        controller.clear(test::denseModel(2));
+        QCOMPARE(controller.state(), State::Idle);
+        QVERIFY(!controller.record().started());
+    }
+
+    void survivesOrdersInAllOrders() {
+        RunController controller(test::FakeRun{.blocks = 1, .endless = true});
+        Spies spies(controller);
+        controller.start({}, test::denseModel(1));
+        QTRY_COMPARE(controller.state(), State::Running);
+        for (int i = 0; i < 300; ++i) {
+            switch (i % 5) {
+                case 0: controller.requestPause(); break;
+                case 1: controller.order({.iters = 3 + i, .lr = 0.01, .recipe_yaml = std::string(100, 'r')}); break;
+                case 2: controller.setHoldAtBlockEnd(i % 2 == 0); break;
+                case 3: controller.requestPause(); break;
+                default: controller.requestResume();
+            }
+            QCoreApplication::processEvents();
+        }
+        QTRY_VERIFY(controller.record().blocks().at(0).attempts.size() > 1);
+        controller.requestStop();
+        controller.order({});         // too late, and harmless
+        controller.requestResume();
+        QCOMPARE(controller.state(), State::Stopping);
+        QVERIFY(spies.awaitEnd());
+        QCOMPARE(controller.state(), State::Stopped);
     }
 
 private:
