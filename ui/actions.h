@@ -17,10 +17,11 @@ class Actions : public QObject {
 public:
     Actions(const Session& session, const RunController& controller, QObject* parent = nullptr);
 
+    QAction *newProject, *openProject, *saveProject, *saveProjectAs;
     QAction *openModel, *openData, *openRecipe, *openDemo, *saveRecipe, *saveRecipeAs, *quit;
-    QAction *check, *run, *pause, *stop, *exportCheckpoint, *openRunFolder;
+    QAction *check, *run, *continueRun, *pause, *stop, *exportCheckpoint, *openRunFolder;
     std::array<QAction*, 3> themes;  ///< in the order of enum Theme
-    QAction *restoreLayout, *about;
+    QAction *restoreLayout, *palette, *settings, *about;
 
 private:
     QAction* make(const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help);

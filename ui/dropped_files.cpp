@@ -42,12 +42,19 @@ DroppedFiles sortDroppedFiles(const QList<QUrl>& urls) {
             dropped.ignored << tr("%1: does not exist").arg(file.filePath());
         else if (file.isDir())
             dropped.ignored << tr("%1: holds no config.json, so it is no model").arg(file.fileName());
+        else if (suffix == QLatin1String("calibench"))
+            take(dropped.project, file.absoluteFilePath(), tr("project"));
         else if (recipeSuffixes.contains(suffix))
             take(dropped.recipe, file.absoluteFilePath(), tr("recipe"));
         else if (textSuffixes.contains(suffix))
             take(dropped.dataset, file.absoluteFilePath(), tr("dataset"));
         else
-            dropped.ignored << tr("%1: neither model, text, JSONL nor recipe").arg(file.fileName());
+            dropped.ignored << tr("%1: neither project, model, text, JSONL nor recipe").arg(file.fileName());
+    }
+    if (dropped.project.isEmpty()) return dropped;
+    for (QString* part : {&dropped.model, &dropped.dataset, &dropped.recipe}) {
+        if (!part->isEmpty()) dropped.ignored << tr("%1: the project that was dropped with it has its own").arg(QFileInfo(*part).fileName());
+        part->clear();
     }
     return dropped;
 }

@@ -9,6 +9,7 @@ namespace calibench {
 
 /// What a handful of dropped files and folders are to the window.
 struct DroppedFiles {
+    QString project;       ///< .calibench; it brings its own model, text and recipe
     QString model;         ///< a folder that holds config.json
     QString dataset;       ///< .txt, .text, .md, .jsonl, .json
     QString recipe;        ///< .yaml, .yml

@@ -11,6 +11,7 @@
 #include <QPushButton>
 #include <QScreen>
 #include <QStackedWidget>
+#include <QThread>
 #include <QVBoxLayout>
 
 #include <cmath>
@@ -18,6 +19,7 @@
 #include "ui/actions.h"
 #include "ui/dialogs/about_dialog.h"
 #include "ui/dialogs/preflight_dialog.h"
+#include "ui/dropped_files.h"
 #include "ui/format.h"
 #include "ui/panels/data_panel.h"
 #include "ui/panels/log_panel.h"
@@ -25,7 +27,11 @@
 #include "ui/panels/model_panel.h"
 #include "ui/panels/plots_page.h"
 #include "ui/panels/start_page.h"
+#include "ui/project/autosave.h"
 #include "ui/project/file_commands.h"
+#include "ui/project/project_commands.h"
+#include "ui/project/project_document.h"
+#include "ui/project/samples.h"
 #include "ui/recipe/recipe_panel.h"
 #include "ui/run_endings.h"
 #include "ui/run_log.h"
@@ -38,21 +44,29 @@ using State = RunController::State;
 using Kind = MessageBar::Kind;
 
 MainWindow::MainWindow(CoreServices services, Settings& settings, const QString& resources, QWidget* parent)
-    : QMainWindow(parent), m_settings(settings), m_session(services), m_controller(services.runCalibration),
+    : QMainWindow(parent), m_settings(settings), m_resources(resources), m_session(services), m_controller(services.runCalibration),
       m_actions(new Actions(m_session, m_controller, this)), m_messages(new MessageBar), m_centre(new QStackedWidget),
       m_plots(new PlotsPage(m_session, m_controller)), m_modelPanel(new ModelPanel(m_session, m_controller)),
       m_dataPanel(new DataPanel(m_session)), m_recipePanel(new RecipePanel(m_session, resources + QStringLiteral("/recipes"))),
       m_files(new FileCommands(m_session, m_controller, *m_recipePanel, m_settings, *m_messages, resources, this)),
-      m_endings(new RunEndings(m_session, m_controller, m_settings, *m_messages, this)) {
+      m_endings(new RunEndings(m_session, m_controller, m_settings, *m_messages, this)),
+      m_project(new ProjectDocument(m_session, *m_recipePanel, m_controller,
+                                    {.get = [this] { return ProjectLayout{.window = saveState(), .tab = m_plots->currentTab()}; },
+                                     .set = [this](const ProjectLayout& layout) {
+                                         restoreState(layout.window);
+                                         m_plots->setCurrentTab(layout.tab);
+                                     }}, this)),
+      m_projects(new ProjectCommands(*m_project, *m_files, m_controller, m_settings, *m_messages, this)),
+      m_autosave(new Autosave(*m_project, m_settings, this)) {
     setWindowIcon(QIcon(QStringLiteral(":/calibench/icons/calibench.svg")));
     setAcceptDrops(true);
     setDockOptions(AnimatedDocks | AllowTabbedDocks | AllowNestedDocks);
 
-    makeCentre(QDir(resources).exists(QStringLiteral("demo/tiny-llama-shakespeare/config.json")));
+    makeCentre();
     makeDocks();
     QList<QDockWidget*> docks;
     for (const Dock& dock : m_docks) docks << dock.widget;
-    makeMenus(*this, *m_actions, m_settings, docks);
+    makeMenus(*this, *m_actions, m_settings, *m_project, docks);
     makeToolBar(*this, *m_actions, m_controller);
     connectPanels();
     connectActions();
@@ -64,6 +78,7 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
     if (const QByteArray state = m_settings.windowState(); !state.isEmpty()) restoreState(state);
     m_plots->setCurrentTab(m_settings.plotTab());
     showTitle();
+    QMetaObject::invokeMethod(m_projects, &ProjectCommands::offerRestore, Qt::QueuedConnection);  // behind what the caller opens
 }
 
 MainWindow::~MainWindow() {
@@ -71,12 +86,15 @@ MainWindow::~MainWindow() {
     qDeleteAll(findChildren<QWidget*>(Qt::FindDirectChildrenOnly));
 }
 
-void MainWindow::makeCentre(bool hasDemo) {
-    auto* start = new StartPage(m_settings, hasDemo);
-    connect(start, &StartPage::openRequested, m_files, &FileCommands::chooseModel);
-    connect(start, &StartPage::demoRequested, m_files, &FileCommands::openDemo);
-    connect(start, &StartPage::modelRequested, m_files, &FileCommands::openModel);
-    m_actions->openDemo->setVisible(hasDemo);
+void MainWindow::makeCentre() {
+    auto* start = new StartPage(m_settings, m_resources);
+    connect(start, &StartPage::openModelRequested, m_files, &FileCommands::chooseModel);
+    connect(start, &StartPage::openProjectRequested, m_projects, &ProjectCommands::choose);
+    connect(start, &StartPage::modelChosen, m_files, &FileCommands::openModel);
+    connect(start, &StartPage::projectChosen, m_projects, &ProjectCommands::open);
+    connect(start, &StartPage::demoChosen, this, &MainWindow::openDemoModel);
+    connect(start, &StartPage::sampleChosen, m_files, &FileCommands::openSample);
+    m_actions->openDemo->setVisible(!bundledDemos(m_resources).isEmpty());
     m_centre->addWidget(start);
     m_centre->addWidget(m_plots);
     auto* middle = new QWidget(this);
@@ -143,9 +161,13 @@ void MainWindow::connectPanels() {
         m_centre->setCurrentIndex(start ? 0 : 1);
         m_controller.clear(m_session.model());
         if (m_session.modelState() == Session::ModelState::Failed) m_messages->post(Kind::Error, m_session.modelError());
-        if (m_session.modelState() == Session::ModelState::Ready) m_settings.addRecentModel(m_session.modelFolder());
+        if (m_session.modelState() == Session::ModelState::Ready) m_settings.addRecent(Settings::Recent::Models, m_session.modelFolder());
         showTitle();
     });
+    connect(m_project, &ProjectDocument::changed, this, &MainWindow::showTitle);
+    connect(m_project, &ProjectDocument::runShown, m_endings, &RunEndings::showEarlierRun);
+    connect(m_projects, &ProjectCommands::restored, m_autosave, &Autosave::saveNow);
+    connect(m_autosave, &Autosave::failed, this, [this](const QString& sentence) { m_messages->post(Kind::Warning, sentence); });
     connect(&m_controller, &RunController::snapshotArrived, this, &MainWindow::showTitle);
     connect(&m_controller, &RunController::stateChanged, this, [this] {
         showTitle();
@@ -154,19 +176,24 @@ void MainWindow::connectPanels() {
 }
 
 void MainWindow::connectActions() {
+    connect(m_actions->newProject, &QAction::triggered, m_projects, &ProjectCommands::createNew);
+    connect(m_actions->openProject, &QAction::triggered, m_projects, &ProjectCommands::choose);
+    connect(m_actions->saveProject, &QAction::triggered, m_projects, &ProjectCommands::save);
+    connect(m_actions->saveProjectAs, &QAction::triggered, m_projects, &ProjectCommands::saveAs);
     connect(m_actions->openModel, &QAction::triggered, m_files, &FileCommands::chooseModel);
     connect(m_actions->openData, &QAction::triggered, m_files, &FileCommands::chooseData);
     connect(m_actions->openRecipe, &QAction::triggered, m_files, &FileCommands::chooseRecipe);
-    connect(m_actions->openDemo, &QAction::triggered, m_files, &FileCommands::openDemo);
+    connect(m_actions->openDemo, &QAction::triggered, this, &MainWindow::openDemo);
     connect(m_actions->saveRecipe, &QAction::triggered, m_files, &FileCommands::saveRecipe);
     connect(m_actions->saveRecipeAs, &QAction::triggered, m_files, &FileCommands::saveRecipeAs);
     connect(m_actions->quit, &QAction::triggered, this, &QWidget::close);
     connect(m_actions->check, &QAction::triggered, this, [this] {
-        auto* dialog = new PreflightDialog(m_session.services(), m_session.runConfig(), this);
+        auto* dialog = new PreflightDialog(m_session.services(), runConfig(), this);
         dialog->setAttribute(Qt::WA_DeleteOnClose);
         dialog->show();
     });
     connect(m_actions->run, &QAction::triggered, this, &MainWindow::startRun);
+    connect(m_actions->continueRun, &QAction::triggered, &m_controller, &RunController::continueRun);
     connect(m_actions->pause, &QAction::triggered, this, [this] {
         m_controller.state() == State::Paused ? m_controller.requestResume() : m_controller.requestPause();
     });
@@ -181,17 +208,38 @@ void MainWindow::connectActions() {
 }
 
 void MainWindow::showTitle() {
-    const QString model = QFileInfo(m_session.modelFolder()).fileName();
+    const QString subject = m_project->file().isEmpty() ? QFileInfo(m_session.modelFolder()).fileName() : m_project->name();
     const auto& progress = m_controller.record().progress();
-    QString title = model.isEmpty() ? tr("Calibench") : tr("%1 – Calibench").arg(model);
+    QString title = subject.isEmpty() ? tr("Calibench[*]") : tr("%1[*] – Calibench").arg(subject);
     if (m_controller.active() && progress) title = tr("%1 % – %2").arg(static_cast<int>(std::floor(100 * progress->fraction))).arg(title);
     setWindowTitle(title);
+    setWindowModified(m_project->modified());
 }
 
+void MainWindow::openProject(const QString& file) { m_projects->open(file); }
 void MainWindow::openModel(const QString& folder) { m_files->openModel(folder); }
 void MainWindow::openData(const QString& file) { m_files->openData(file); }
 void MainWindow::openRecipe(const QString& file) { m_files->openRecipe(file); }
-void MainWindow::openDemo() { m_files->openDemo(); }
+
+void MainWindow::openDemo() {
+    if (const QList<Demo> demos = bundledDemos(m_resources); !demos.isEmpty()) openDemoModel(demos.front().folder);
+}
+
+void MainWindow::openDemoModel(const QString& folder) {
+    m_projects->askBeforeLosing([this, folder] {
+        m_project->clear();
+        m_files->openDemo(folder);
+    });
+}
+
+RunConfig MainWindow::runConfig() const {
+    RunConfig config = m_session.runConfig();
+    const RunOptions options = m_settings.runOptions();
+    config.threads = threadsFor(options, QThread::idealThreadCount());
+    config.device = options.device.toStdString();
+    config.dtype = options.dtype.toStdString();
+    return config;
+}
 
 void MainWindow::startRun() {
     if (m_controller.active() || !m_session.obstacle().isEmpty()) return;
@@ -201,7 +249,7 @@ void MainWindow::startRun() {
         m_messages->post(Kind::Error, tr("The run directory %1 cannot be created. Is its disk full or read-only?").arg(folder));
         return;
     }
-    RunConfig config = m_session.runConfig();
+    RunConfig config = runConfig();
     config.run_dir = toPath(folder + QStringLiteral("/run"));
     config.output_dir = toPath(folder + QStringLiteral("/checkpoint"));
     m_controller.start(std::move(config), m_session.model());
@@ -213,11 +261,15 @@ void MainWindow::closeEvent(QCloseEvent* event) {
         if (!m_closeWhenEnded) askBeforeStopping();
         return;
     }
-    if (m_recipePanel->modified() && !m_recipeMayBeLost) {
+    if (m_project->modified() && !m_mayLoseChanges) {
         event->ignore();
-        askBeforeLosingRecipe();
+        m_projects->askBeforeLosing([this] {
+            m_mayLoseChanges = true;
+            close();
+        });
         return;
     }
+    m_autosave->finish();
     m_settings.saveWindow(saveGeometry(), saveState());
     m_settings.setPlotTab(m_plots->currentTab());
     event->accept();
@@ -239,25 +291,18 @@ void MainWindow::askBeforeStopping() {
     box->open();
 }
 
-void MainWindow::askBeforeLosingRecipe() {
-    auto* box = new QMessageBox(QMessageBox::Question, tr("The recipe is not saved"), tr("Save the changes to the recipe?"),
-                                QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel, this);
-    box->setAttribute(Qt::WA_DeleteOnClose);
-    connect(box, &QMessageBox::buttonClicked, this, [this, box](QAbstractButton* button) {
-        const auto answer = box->standardButton(button);
-        m_recipeMayBeLost = answer == QMessageBox::Discard;
-        if (m_recipeMayBeLost || (answer == QMessageBox::Save && m_files->saveRecipe())) QMetaObject::invokeMethod(this, &QWidget::close, Qt::QueuedConnection);
-    });
-    box->open();
-}
-
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
     if (event->mimeData()->hasUrls()) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
     event->acceptProposedAction();
-    m_files->openDropped(event->mimeData()->urls());
+    const DroppedFiles dropped = sortDroppedFiles(event->mimeData()->urls());
+    if (!dropped.project.isEmpty()) openProject(dropped.project);
+    if (!dropped.model.isEmpty()) openModel(dropped.model);
+    if (!dropped.dataset.isEmpty()) openData(dropped.dataset);
+    if (!dropped.recipe.isEmpty()) openRecipe(dropped.recipe);
+    if (!dropped.ignored.isEmpty()) m_messages->post(Kind::Warning, tr("Ignored: %1.").arg(dropped.ignored.join(QStringLiteral("; "))));
 }
 
 }  // namespace calibench

@@ -13,10 +13,13 @@ namespace calibench {
 
 class Actions;
 class DataPanel;
+class Autosave;
 class FileCommands;
 class MessageBar;
 class ModelPanel;
 class PlotsPage;
+class ProjectCommands;
+class ProjectDocument;
 class RecipePanel;
 class RunEndings;
 
@@ -35,11 +38,17 @@ public:
     [[nodiscard]] MessageBar* messages() const { return m_messages; }
     [[nodiscard]] RecipePanel* recipePanel() const { return m_recipePanel; }
 
+    [[nodiscard]] ProjectDocument& project() { return *m_project; }
+    [[nodiscard]] ProjectCommands& projects() { return *m_projects; }
+    [[nodiscard]] Autosave& autosave() { return *m_autosave; }
+    [[nodiscard]] PlotsPage* plots() const { return m_plots; }
+
 public Q_SLOTS:
+    void openProject(const QString& file);
     void openModel(const QString& folder);
     void openData(const QString& file);
     void openRecipe(const QString& file);
-    void openDemo();
+    void openDemo();  ///< the first of the bundled ones, in a new project
     void startRun();
 
 protected:
@@ -53,7 +62,7 @@ private:
         Qt::DockWidgetArea area;  ///< where it stands in the default layout
     };
 
-    void makeCentre(bool hasDemo);
+    void makeCentre();
     QDockWidget* addDock(const QString& name, const QString& title, QWidget* content, Qt::DockWidgetArea area);
     void makeDocks();
     void applyDefaultLayout();
@@ -61,9 +70,11 @@ private:
     void connectActions();
     void showTitle();
     void askBeforeStopping();
-    void askBeforeLosingRecipe();
+    void openDemoModel(const QString& folder);
+    [[nodiscard]] RunConfig runConfig() const;  ///< the session's, on this computer as the settings say
 
     Settings& m_settings;
+    const QString m_resources;
     Session m_session;
     LogModel m_log;
     RunController m_controller;
@@ -76,9 +87,12 @@ private:
     RecipePanel* m_recipePanel;
     FileCommands* m_files;
     RunEndings* m_endings;
+    ProjectDocument* m_project;
+    ProjectCommands* m_projects;
+    Autosave* m_autosave;
     QList<Dock> m_docks;
     bool m_closeWhenEnded = false;
-    bool m_recipeMayBeLost = false;
+    bool m_mayLoseChanges = false;
 };
 
 }  // namespace calibench

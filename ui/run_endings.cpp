@@ -4,6 +4,9 @@
 #include <QFileInfo>
 #include <QUrl>
 
+#include <algorithm>
+#include <vector>
+
 #include "ui/dialogs/export_dialog.h"
 #include "ui/format.h"
 #include "ui/panels/message_bar.h"
@@ -20,11 +23,28 @@ RunEndings::RunEndings(const Session& session, RunController& controller, Settin
     connect(&m_controller, &RunController::runStarted, &m_messages, &MessageBar::dismiss);
     connect(&m_controller, &RunController::runFinished, this, &RunEndings::showFinished);
     connect(&m_controller, &RunController::runStopped, this, [this] {
-        m_messages.post(Kind::Info, tr("Stopped. What was measured stays on screen; nothing was exported."), tr("Run again"), [this] { Q_EMIT runRequested(); });
+        offerToContinue(tr("Stopped after %1 of %2 blocks. What is done is kept.").arg(blocksDone()).arg(m_controller.record().blocks().size()), false);
     });
-    connect(&m_controller, &RunController::runFailed, this, [this](const QString& message) {
-        m_messages.post(Kind::Error, message, tr("Run again"), [this] { Q_EMIT runRequested(); });
-    });
+    connect(&m_controller, &RunController::runFailed, this, [this](const QString& message) { offerToContinue(message, true); });
+}
+
+qsizetype RunEndings::blocksDone() const {
+    const auto& blocks = m_controller.record().blocks();
+    return std::count_if(blocks.begin(), blocks.end(), [](const BlockRecord& block) { return block.state == BlockRecord::State::Done; });
+}
+
+void RunEndings::offerToContinue(const QString& what, bool failed) {
+    std::vector<MessageBar::Choice> choices;
+    if (m_controller.canContinue()) choices.push_back({tr("Continue"), [this] { m_controller.continueRun(); }});
+    choices.push_back({tr("Run again"), [this] { Q_EMIT runRequested(); }});
+    m_messages.post(failed ? Kind::Error : Kind::Info, what, choices);
+}
+
+void RunEndings::showEarlierRun() {
+    if (m_controller.summary()) return showFinished(*m_controller.summary());
+    const bool failed = m_controller.state() == RunController::State::Failed;
+    offerToContinue((failed ? tr("The last run failed after %1 of %2 blocks. What is done is kept.") : tr("The last run did not finish: %1 of %2 blocks are done and kept."))
+                        .arg(blocksDone()).arg(m_controller.record().blocks().size()), false);
 }
 
 void RunEndings::showFinished(const RunSummary& summary) {

@@ -21,6 +21,8 @@ public:
     /// `window` is the parent of dialogs and of this object.
     RunEndings(const Session& session, RunController& controller, Settings& settings, MessageBar& messages, QWidget* window);
 
+    /// A run of an earlier day is on screen: how it ended, and what can be done about that.
+    void showEarlierRun();
     void showExportDialog();
     void openRunFolder();
 
@@ -29,6 +31,8 @@ Q_SIGNALS:
 
 private:
     void showFinished(const RunSummary& summary);
+    [[nodiscard]] qsizetype blocksDone() const;
+    void offerToContinue(const QString& what, bool failed);
 
     const Session& m_session;
     RunController& m_controller;

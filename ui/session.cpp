@@ -13,6 +13,12 @@ namespace calibench {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr qsizetype MaxDatasets = 8;
+
+}  // namespace
+
 struct Session::RecipeCheck {
     std::optional<Recipe> recipe;
     std::vector<Diagnostic> diagnostics;
@@ -47,8 +53,29 @@ void Session::openModel(const QString& folder) {
     });
 }
 
+void Session::closeModel() {
+    ++m_openRequest;  // a model that is being read is not wanted any more
+    m_modelFolder.clear();
+    m_model = {};
+    m_modelError.clear();
+    m_modelState = ModelState::None;
+    selectModule({});
+    Q_EMIT modelChanged();
+    startCheck();
+}
+
 void Session::setData(const DataSettings& data) {
-    if (std::exchange(m_data, data) != data) Q_EMIT dataChanged();
+    if (std::exchange(m_data, data) == data) return;
+    m_datasets.removeIf([&data](const DataSettings& known) { return known.file == data.file; });
+    if (!data.file.isEmpty()) m_datasets.prepend(data);
+    m_datasets.resize(std::min(m_datasets.size(), MaxDatasets));
+    Q_EMIT dataChanged();
+}
+
+void Session::setDatasets(const QList<DataSettings>& datasets) {
+    m_datasets = datasets.mid(0, MaxDatasets);
+    m_data = m_datasets.value(0);
+    Q_EMIT dataChanged();
 }
 
 QString Session::dataProblem() const {

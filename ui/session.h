@@ -25,6 +25,7 @@ public:
     explicit Session(CoreServices services, QObject* parent = nullptr);
 
     void openModel(const QString& folder);
+    void closeModel();
     [[nodiscard]] ModelState modelState() const { return m_modelState; }
     [[nodiscard]] const ModelSummary& model() const { return m_model; }  ///< empty unless Ready
     [[nodiscard]] QString modelFolder() const { return m_modelFolder; }
@@ -32,6 +33,9 @@ public:
 
     void setData(const DataSettings& data);
     [[nodiscard]] const DataSettings& data() const { return m_data; }
+    /// The texts used lately with the numbers last used for each, the one in use first.
+    [[nodiscard]] const QList<DataSettings>& datasets() const { return m_datasets; }
+    void setDatasets(const QList<DataSettings>& datasets);  ///< the first one is used from now on
     [[nodiscard]] QString dataProblem() const;  ///< empty when the dataset can be read
 
     void setRecipe(const QString& yaml);  ///< checked a moment later, when typing pauses
@@ -80,6 +84,7 @@ private:
     ModelState m_modelState = ModelState::None;
     QString m_modelError;
     DataSettings m_data;
+    QList<DataSettings> m_datasets;
     QString m_recipe;
     std::optional<Recipe> m_parsedRecipe;
     std::vector<Diagnostic> m_diagnostics;

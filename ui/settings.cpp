@@ -14,39 +14,72 @@ namespace {
 constexpr int LayoutVersion = 1;
 constexpr qsizetype MaxRecent = 8;
 
+QString keyOf(Settings::Recent kind) {
+    switch (kind) {
+        case Settings::Recent::Projects: return QStringLiteral("recent/projects");
+        case Settings::Recent::Models: return QStringLiteral("recent/models");
+        case Settings::Recent::Recipes: break;
+    }
+    return QStringLiteral("recent/recipes");
+}
+
+// What the settings dialog shows.
+const QString ThemeKey = QStringLiteral("window/theme");
+const QString WorkspaceKey = QStringLiteral("run/workspace");
+const QString ExportKey = QStringLiteral("export/folder");
+const QString ThreadsKey = QStringLiteral("run/threads");
+const QString DeviceKey = QStringLiteral("run/device");
+const QString DtypeKey = QStringLiteral("run/dtype");
+const QString AutosaveKey = QStringLiteral("project/autosave_seconds");
+const QString NotifyKey = QStringLiteral("run/notify_seconds");
+const QStringList PreferenceKeys{ThemeKey, WorkspaceKey, ExportKey, ThreadsKey, DeviceKey, DtypeKey, AutosaveKey, NotifyKey};
+
 }  // namespace
 
-Settings::Settings(const QString& file, QObject* parent) : QObject(parent) {
+int threadsFor(const RunOptions& options, int cores) {
+    constexpr int Few = 4;  // one of four cores is missed more than the window's few milliseconds are
+    if (options.threads > 0) return options.threads;
+    return cores > Few ? cores - 1 : std::max(1, cores);
+}
+
+Settings::Settings(const QString& file, QObject* parent) : QObject(parent), m_ownFile(file.isEmpty()) {
     m_store = file.isEmpty() ? std::make_unique<QSettings>(QStringLiteral("Calibench"), QStringLiteral("calibench"))
                              : std::make_unique<QSettings>(file, QSettings::IniFormat);
 }
 
 Theme Settings::theme() const {
-    const QString name = m_store->value(QStringLiteral("window/theme")).toString();
+    if (m_themeOverride) return *m_themeOverride;
+    const QString name = m_store->value(ThemeKey).toString();
     return name == QLatin1String("light") ? Theme::Light : name == QLatin1String("dark") ? Theme::Dark : Theme::System;
 }
 
 void Settings::setTheme(Theme theme) {
     const char* name = theme == Theme::Light ? "light" : theme == Theme::Dark ? "dark" : "system";
-    m_store->setValue(QStringLiteral("window/theme"), QString::fromLatin1(name));
+    m_themeOverride.reset();
+    setPreference(ThemeKey, QString::fromLatin1(name));
     Q_EMIT themeChanged(theme);
 }
 
-QStringList Settings::recent(const QString& key) const { return m_store->value(key).toStringList(); }
+void Settings::overrideTheme(Theme theme) {
+    m_themeOverride = theme;
+    Q_EMIT themeChanged(theme);
+}
 
-void Settings::addRecent(const QString& key, const QString& path) {
-    QStringList paths = recent(key);
+QStringList Settings::recent(Recent kind) const { return m_store->value(keyOf(kind)).toStringList(); }
+
+void Settings::addRecent(Recent kind, const QString& path) {
+    QStringList paths = recent(kind);
     const QString absolute = QFileInfo(path).absoluteFilePath();
     paths.removeAll(absolute);
     paths.prepend(absolute);
-    m_store->setValue(key, paths.mid(0, MaxRecent));
+    m_store->setValue(keyOf(kind), paths.mid(0, MaxRecent));
     Q_EMIT recentChanged();
 }
 
-void Settings::removeRecentModel(const QString& path) {
-    QStringList paths = recentModels();
+void Settings::removeRecent(Recent kind, const QString& path) {
+    QStringList paths = recent(kind);
     paths.removeAll(path);
-    m_store->setValue(QStringLiteral("recent/models"), paths);
+    m_store->setValue(keyOf(kind), paths);
     Q_EMIT recentChanged();
 }
 
@@ -76,14 +109,53 @@ void Settings::setData(const DataSettings& data) {
 
 QString Settings::workspace() const {
     const QString fallback = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) + QStringLiteral("/calibench/runs");
-    return m_store->value(QStringLiteral("run/workspace"), fallback).toString();
+    return m_store->value(WorkspaceKey, fallback).toString();
 }
 
-QString Settings::exportFolder() const {
-    return m_store->value(QStringLiteral("export/folder"), QDir::homePath()).toString();
+void Settings::setWorkspace(const QString& folder) { setPreference(WorkspaceKey, folder); }
+
+QString Settings::exportFolder() const { return m_store->value(ExportKey, QDir::homePath()).toString(); }
+
+void Settings::setExportFolder(const QString& folder) { setPreference(ExportKey, folder); }
+
+QString Settings::recoveryFolder() const {
+    const QString base = m_ownFile ? QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) + QStringLiteral("/calibench")
+                                   : QFileInfo(m_store->fileName()).absolutePath();
+    return base + QStringLiteral("/recovery");
 }
 
-void Settings::setExportFolder(const QString& folder) { m_store->setValue(QStringLiteral("export/folder"), folder); }
+RunOptions Settings::runOptions() const {
+    const RunOptions defaults;
+    return {.threads = std::max(0, m_store->value(ThreadsKey, defaults.threads).toInt()),
+            .device = m_store->value(DeviceKey, defaults.device).toString(),
+            .dtype = m_store->value(DtypeKey, defaults.dtype).toString()};
+}
+
+void Settings::setRunOptions(const RunOptions& options) {
+    m_store->setValue(ThreadsKey, options.threads);
+    m_store->setValue(DeviceKey, options.device);
+    setPreference(DtypeKey, options.dtype);
+}
+
+int Settings::autosaveSeconds() const { return std::max(1, m_store->value(AutosaveKey, 5).toInt()); }
+
+void Settings::setAutosaveSeconds(int seconds) { setPreference(AutosaveKey, seconds); }
+
+int Settings::notifySeconds() const { return m_store->value(NotifyKey, 60).toInt(); }
+
+void Settings::setNotifySeconds(int seconds) { setPreference(NotifyKey, seconds); }
+
+void Settings::restoreDefaults() {
+    for (const QString& key : PreferenceKeys) m_store->remove(key);
+    m_themeOverride.reset();
+    Q_EMIT preferencesChanged();
+    Q_EMIT themeChanged(theme());
+}
+
+void Settings::setPreference(const QString& key, const QVariant& value) {
+    m_store->setValue(key, value);
+    Q_EMIT preferencesChanged();
+}
 
 int Settings::plotTab() const { return m_store->value(QStringLiteral("window/tab"), 0).toInt(); }
 

@@ -5,6 +5,7 @@
 #include <QStringList>
 
 #include <memory>
+#include <optional>
 
 namespace calibench {
 
@@ -22,6 +23,18 @@ struct DataSettings {
     bool operator==(const DataSettings&) const = default;
 };
 
+/// How runs use this computer; the same for every project.
+struct RunOptions {
+    int threads = 0;  ///< 0: chosen for this computer, see threadsFor()
+    QString device = QStringLiteral("auto");
+    QString dtype = QStringLiteral("auto");
+
+    bool operator==(const RunOptions&) const = default;
+};
+
+/// The threads of a run beside an open window. A core is left to the window where there are enough of them for it not to be missed.
+[[nodiscard]] int threadsFor(const RunOptions& options, int cores);
+
 /// What the window remembers, with every default in one place. For the window's thread only.
 class Settings : public QObject {
     Q_OBJECT
@@ -32,20 +45,33 @@ public:
 
     [[nodiscard]] Theme theme() const;
     void setTheme(Theme theme);
+    void overrideTheme(Theme theme);  ///< until setTheme(); not remembered
 
-    [[nodiscard]] QStringList recentModels() const { return recent(QStringLiteral("recent/models")); }
-    void addRecentModel(const QString& path) { addRecent(QStringLiteral("recent/models"), path); }
-    void removeRecentModel(const QString& path);
-    [[nodiscard]] QStringList recentRecipes() const { return recent(QStringLiteral("recent/recipes")); }
-    void addRecentRecipe(const QString& path) { addRecent(QStringLiteral("recent/recipes"), path); }
+    enum class Recent { Projects, Models, Recipes };
+    [[nodiscard]] QStringList recent(Recent kind) const;
+    void addRecent(Recent kind, const QString& path);
+    void removeRecent(Recent kind, const QString& path);
 
     [[nodiscard]] DataSettings data() const;
     void setData(const DataSettings& data);
 
     /// Where runs keep their journals and checkpoints until these are exported.
     [[nodiscard]] QString workspace() const;
+    void setWorkspace(const QString& folder);
     [[nodiscard]] QString exportFolder() const;
     void setExportFolder(const QString& folder);
+    /// Where unsaved work is kept against a crash: beside the settings when these have a file of their own.
+    [[nodiscard]] QString recoveryFolder() const;
+
+    [[nodiscard]] RunOptions runOptions() const;
+    void setRunOptions(const RunOptions& options);
+    [[nodiscard]] int autosaveSeconds() const;
+    void setAutosaveSeconds(int seconds);
+    /// A run that took at least this long is announced when the window is not in front; negative: never.
+    [[nodiscard]] int notifySeconds() const;
+    void setNotifySeconds(int seconds);
+    /// Back to the defaults of all that the settings dialog shows.
+    void restoreDefaults();
 
     /// Empty when the layout was saved by another version of the window.
     [[nodiscard]] QByteArray windowGeometry() const { return layoutValue(QStringLiteral("window/geometry")); }
@@ -57,13 +83,15 @@ public:
 Q_SIGNALS:
     void themeChanged(calibench::Theme theme);
     void recentChanged();
+    void preferencesChanged();  ///< anything the settings dialog shows
 
 private:
-    [[nodiscard]] QStringList recent(const QString& key) const;
-    void addRecent(const QString& key, const QString& path);
+    void setPreference(const QString& key, const QVariant& value);
     [[nodiscard]] QByteArray layoutValue(const QString& key) const;
 
     std::unique_ptr<QSettings> m_store;
+    std::optional<Theme> m_themeOverride;
+    const bool m_ownFile;  ///< the user's own settings, not a file that was named
 };
 
 }  // namespace calibench

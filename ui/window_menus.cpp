@@ -13,6 +13,7 @@
 #include "ui/actions.h"
 #include "ui/main_window.h"
 #include "ui/panels/progress_line.h"
+#include "ui/project/project_document.h"
 
 namespace calibench {
 
@@ -35,25 +36,35 @@ void addRecentMenu(QMenu* parent, const QString& title, std::function<QStringLis
 
 }  // namespace
 
-void makeMenus(MainWindow& window, Actions& actions, Settings& settings, const QList<QDockWidget*>& docks) {
+void makeMenus(MainWindow& window, Actions& actions, Settings& settings, ProjectDocument& project, const QList<QDockWidget*>& docks) {
     QMenuBar* bar = window.menuBar();
     QMenu* file = bar->addMenu(tr("&File"));
-    file->addActions({actions.openModel, actions.openData, actions.openRecipe, actions.openDemo});
-    addRecentMenu(file, tr("Recent mo&dels"), [&settings] { return settings.recentModels(); }, [&window](const QString& path) { window.openModel(path); });
-    addRecentMenu(file, tr("Recent re&cipes"), [&settings] { return settings.recentRecipes(); }, [&window](const QString& path) { window.openRecipe(path); });
+    file->addActions({actions.newProject, actions.openProject});
+    using Recent = Settings::Recent;
+    addRecentMenu(file, tr("Recent pro&jects"), [&settings] { return settings.recent(Recent::Projects); }, [&window](const QString& path) { window.openProject(path); });
+    file->addActions({actions.saveProject, actions.saveProjectAs});
     file->addSeparator();
+    file->addActions({actions.openModel, actions.openData, actions.openRecipe, actions.openDemo});
+    addRecentMenu(file, tr("Recent mo&dels"), [&settings] { return settings.recent(Recent::Models); }, [&window](const QString& path) { window.openModel(path); });
+    addRecentMenu(file, tr("Recent re&cipes"), [&settings] { return settings.recent(Recent::Recipes); }, [&window](const QString& path) { window.openRecipe(path); });
     file->addActions({actions.saveRecipe, actions.saveRecipeAs});
+    file->addSeparator();
+    file->addAction(actions.settings);
     file->addSeparator();
     file->addAction(actions.quit);
 
     QMenu* run = bar->addMenu(tr("&Run"));
-    run->addActions({actions.check, actions.run, actions.pause, actions.stop});
+    run->addActions({actions.check, actions.run, actions.continueRun, actions.pause, actions.stop});
     run->addSeparator();
     run->addActions({actions.exportCheckpoint, actions.openRunFolder});
+    addRecentMenu(run, tr("Runs of this p&roject"), [&project] { return QStringList(project.runs().rbegin(), project.runs().rend()); },
+                  [&project](const QString& path) { project.showRun(path); });
 
     QMenu* view = bar->addMenu(tr("&View"));
     for (QDockWidget* dock : docks) view->addAction(dock->toggleViewAction());
     view->addAction(actions.restoreLayout);
+    view->addSeparator();
+    view->addAction(actions.palette);
     view->addSeparator();
     QMenu* theme = view->addMenu(tr("&Theme"));
     for (QAction* action : actions.themes) theme->addAction(action);

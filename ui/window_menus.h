@@ -8,11 +8,12 @@ namespace calibench {
 
 class Actions;
 class MainWindow;
+class ProjectDocument;
 class RunController;
 class Settings;
 
 /// The menu bar: every command in its place, what was opened lately, and a switch for each dock.
-void makeMenus(MainWindow& window, Actions& actions, Settings& settings, const QList<QDockWidget*>& docks);
+void makeMenus(MainWindow& window, Actions& actions, Settings& settings, ProjectDocument& project, const QList<QDockWidget*>& docks);
 /// The one toolbar: the commands of a run, and how far it is.
 void makeToolBar(MainWindow& window, Actions& actions, const RunController& controller);
 

@@ -58,8 +58,8 @@ private Q_SLOTS:
         QCOMPARE(w->session().data().file, file("text.txt"));
         QTRY_VERIFY2(w->actions().run->isEnabled(), qPrintable(w->session().obstacle()));
         QCOMPARE(w->session().schemes().size(), 6);
-        QCOMPARE(w.settings.recentModels().value(0), file("tiny"));
-        QCOMPARE(w.settings.recentRecipes().value(0), file("recipe.yaml"));
+        QCOMPARE(w.settings.recent(Settings::Recent::Models).value(0), file("tiny"));
+        QCOMPARE(w.settings.recent(Settings::Recent::Recipes).value(0), file("recipe.yaml"));
     }
 
     void saysWhyAModelDoesNotOpen() {

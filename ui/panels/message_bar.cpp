@@ -11,14 +11,11 @@
 namespace calibench {
 
 MessageBar::MessageBar(QWidget* parent)
-    : QFrame(parent), m_icon(new QLabel(this)), m_text(new QLabel(this)), m_action(new QToolButton(this)) {
+    : QFrame(parent), m_icon(new QLabel(this)), m_text(new QLabel(this)), m_choices(new QHBoxLayout) {
     m_text->setWordWrap(true);
     m_text->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_text->setTextFormat(Qt::PlainText);
     m_text->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    connect(m_action, &QToolButton::clicked, this, [this] {
-        if (m_run) m_run();
-    });
     auto* close = new QToolButton(this);
     close->setIcon(symbolicIcon(QStringLiteral("close")));
     close->setAutoRaise(true);
@@ -31,19 +28,29 @@ MessageBar::MessageBar(QWidget* parent)
     layout->setSpacing(8);
     layout->addWidget(m_icon, 0, Qt::AlignTop);
     layout->addWidget(m_text, 1);
-    layout->addWidget(m_action, 0, Qt::AlignVCenter);
+    m_choices->setSpacing(4);
+    layout->addLayout(m_choices);
     layout->addWidget(close, 0, Qt::AlignTop);
     setAutoFillBackground(true);
     setAccessibleName(tr("Message"));
     hide();
 }
 
-void MessageBar::post(Kind kind, const QString& text, const QString& actionText, std::function<void()> action) {
+void MessageBar::post(Kind kind, const QString& text, const std::vector<Choice>& choices) {
     m_kind = kind;
     m_text->setText(text);
-    m_run = std::move(action);
-    m_action->setText(actionText);
-    m_action->setVisible(!actionText.isEmpty());
+    while (QLayoutItem* item = m_choices->takeAt(0)) {
+        item->widget()->hide();
+        item->widget()->deleteLater();  // it may be the button whose click brought us here
+        delete item;
+    }
+    for (const Choice& choice : choices) {
+        auto* button = new QToolButton(this);
+        button->setText(choice.text);
+        connect(button, &QToolButton::clicked, this, choice.run);
+        m_choices->addWidget(button, 0, Qt::AlignVCenter);
+        button->show();
+    }
     restyle();
     show();
 }

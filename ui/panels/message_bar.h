@@ -3,13 +3,15 @@
 #include <QFrame>
 
 #include <functional>
+#include <utility>
+#include <vector>
 
+class QHBoxLayout;
 class QLabel;
-class QToolButton;
 
 namespace calibench {
 
-/// One message in place instead of a dialog: what happened, at most one thing to do about it, and a cross to dismiss it.
+/// One message in place instead of a dialog: what happened, what to do about it, and a cross to dismiss it.
 class MessageBar : public QFrame {
     Q_OBJECT
 
@@ -18,7 +20,13 @@ public:
 
     explicit MessageBar(QWidget* parent = nullptr);
 
-    void post(Kind kind, const QString& text, const QString& actionText = {}, std::function<void()> action = {});
+    struct Choice {
+        QString text;
+        std::function<void()> run;
+    };
+
+    void post(Kind kind, const QString& text, const std::vector<Choice>& choices = {});
+    void post(Kind kind, const QString& text, const QString& actionText, std::function<void()> action) { post(kind, text, {{actionText, std::move(action)}}); }
     void dismiss();
     [[nodiscard]] QString text() const;
     [[nodiscard]] Kind kind() const { return m_kind; }
@@ -31,9 +39,8 @@ private:
 
     QLabel* m_icon;
     QLabel* m_text;
-    QToolButton* m_action;
+    QHBoxLayout* m_choices;
     Kind m_kind = Kind::Info;
-    std::function<void()> m_run;
 };
 
 }  // namespace calibench

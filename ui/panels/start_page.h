@@ -1,6 +1,6 @@
 #pragma once
 
-#include <QWidget>
+#include <QScrollArea>
 
 class QVBoxLayout;
 
@@ -8,23 +8,26 @@ namespace calibench {
 
 class Settings;
 
-/// What the window shows before a model is open.
-class StartPage : public QWidget {
+/// What the window shows before a model is open: where to begin, what was open lately, and what can be tried at once.
+class StartPage : public QScrollArea {
     Q_OBJECT
 
 public:
-    StartPage(Settings& settings, bool hasDemo, QWidget* parent = nullptr);
+    /// `resources` holds the demos and the sample recipes.
+    StartPage(Settings& settings, const QString& resources, QWidget* parent = nullptr);
 
 Q_SIGNALS:
-    void openRequested();
-    void demoRequested();
-    void modelRequested(const QString& folder);
+    void openModelRequested();
+    void openProjectRequested();
+    void modelChosen(const QString& folder);
+    void projectChosen(const QString& file);
+    void demoChosen(const QString& folder);
+    void sampleChosen(const QString& recipeFile);
 
 private:
-    void fillRecent();
-
-    Settings& m_settings;
-    QVBoxLayout* m_recent;
+    void addBeginning(QVBoxLayout* layout);
+    void addRecent(QVBoxLayout* layout, Settings& settings);
+    void addSamples(QVBoxLayout* layout, const QString& resources);
 };
 
 }  // namespace calibench

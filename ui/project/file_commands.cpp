@@ -1,13 +1,14 @@
 #include "ui/project/file_commands.h"
 
 #include <QDir>
+#include <QFile>
 #include <QFileDialog>
 #include <QFileInfo>
 
 #include <utility>
 
-#include "ui/dropped_files.h"
 #include "ui/panels/message_bar.h"
+#include "ui/project/samples.h"
 #include "ui/recipe/recipe_panel.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
@@ -40,27 +41,33 @@ void FileCommands::openRecipe(const QString& file) {
     if (const QString error = m_recipe.open(file); !error.isEmpty())
         m_messages.post(Kind::Error, error);
     else
-        m_settings.addRecentRecipe(file);
+        m_settings.addRecent(Settings::Recent::Recipes, file);
 }
 
-void FileCommands::openDemo() {
+void FileCommands::openDemo(const QString& folder) {
     const QDir demo(m_resources + QStringLiteral("/demo"));
-    openModel(demo.filePath(QStringLiteral("tiny-llama-shakespeare")));
-    openRecipe(QDir(m_resources).filePath(QStringLiteral("recipes/autoround_w4a16_g64.yaml")));
+    openModel(demo.filePath(folder));
+    setSampleRecipe(QDir(m_resources).filePath(QStringLiteral("recipes/autoround_w4a16_g64.yaml")));
     m_session.setData({.file = demo.absoluteFilePath(QStringLiteral("shakespeare.txt")), .numSamples = 64, .seqLen = 256, .iters = 50});
 }
 
-void FileCommands::openDropped(const QList<QUrl>& urls) {
-    const DroppedFiles dropped = sortDroppedFiles(urls);
-    if (!dropped.model.isEmpty()) openModel(dropped.model);
-    if (!dropped.dataset.isEmpty()) openData(dropped.dataset);
-    if (!dropped.recipe.isEmpty()) openRecipe(dropped.recipe);
-    if (!dropped.ignored.isEmpty()) m_messages.post(Kind::Warning, tr("Ignored: %1.").arg(dropped.ignored.join(QStringLiteral("; "))));
+void FileCommands::openSample(const QString& recipeFile) {
+    const QList<Demo> demos = bundledDemos(m_resources);
+    if (m_session.modelState() == Session::ModelState::None && !demos.isEmpty()) openDemo(demos.front().folder);
+    setSampleRecipe(recipeFile);
+}
+
+void FileCommands::setSampleRecipe(const QString& recipeFile) {
+    QFile file(recipeFile);
+    if (file.open(QIODevice::ReadOnly))
+        m_recipe.setDocument(QString::fromUtf8(file.readAll()), {});
+    else
+        m_messages.post(Kind::Error, tr("%1 cannot be read: %2.").arg(recipeFile, file.errorString()));
 }
 
 void FileCommands::chooseModel() {
     if (m_controller.active()) return;
-    const QString folder = QFileDialog::getExistingDirectory(m_window, tr("Open model"), m_settings.recentModels().value(0));
+    const QString folder = QFileDialog::getExistingDirectory(m_window, tr("Open model"), m_settings.recent(Settings::Recent::Models).value(0));
     if (!folder.isEmpty()) openModel(folder);
 }
 
@@ -89,7 +96,7 @@ bool FileCommands::saveRecipeTo(const QString& file) {
         m_messages.post(Kind::Error, error);
         return false;
     }
-    m_settings.addRecentRecipe(file);
+    m_settings.addRecent(Settings::Recent::Recipes, file);
     if (rewritten) m_messages.post(Kind::Info, tr("Saved in the form that llm-compressor reads. Undo brings your own text back."));
     return true;
 }

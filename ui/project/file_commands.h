@@ -1,7 +1,6 @@
 #pragma once
 
 #include <QObject>
-#include <QUrl>
 
 class QWidget;
 
@@ -13,7 +12,7 @@ class RunController;
 class Session;
 class Settings;
 
-/// Opening models, texts and recipes, and saving recipes: the dialogs, the lists of recent files, and what is said when it fails.
+/// Opening models, texts and recipes one by one, and saving recipes: the dialogs, the lists of recent files, and what is said when it fails.
 class FileCommands : public QObject {
     Q_OBJECT
 
@@ -25,8 +24,10 @@ public:
     void openModel(const QString& folder);
     void openData(const QString& file);
     void openRecipe(const QString& file);
-    void openDemo();
-    void openDropped(const QList<QUrl>& urls);
+    /// A folder below resources/demo, with its text and a recipe that is nobody's file: saving it never writes to the sample.
+    void openDemo(const QString& folder);
+    /// Shows a sample in the editor, on the demo when no model is open.
+    void openSample(const QString& recipeFile);
 
     void chooseModel();
     void chooseData();
@@ -38,6 +39,7 @@ public:
 
 private:
     bool saveRecipeTo(const QString& file);
+    void setSampleRecipe(const QString& recipeFile);
 
     Session& m_session;
     const RunController& m_controller;

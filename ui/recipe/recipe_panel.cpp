@@ -112,11 +112,15 @@ void RecipePanel::fillPresets(QMenu* menu, const QString& folder) {
 QString RecipePanel::open(const QString& file) {
     QFile yaml(file);
     if (!yaml.open(QIODevice::ReadOnly)) return tr("%1 cannot be read: %2.").arg(file, yaml.errorString());
-    m_editor->replaceText(QString::fromUtf8(yaml.readAll()));
-    m_editor->document()->setModified(false);
-    m_file = QFileInfo(file).absoluteFilePath();
-    Q_EMIT documentChanged();
+    setDocument(QString::fromUtf8(yaml.readAll()), QFileInfo(file).absoluteFilePath());
     return {};
+}
+
+void RecipePanel::setDocument(const QString& text, const QString& file) {
+    m_editor->replaceText(text);
+    m_editor->document()->setModified(false);
+    m_file = file;
+    Q_EMIT documentChanged();
 }
 
 QString RecipePanel::saveTo(const QString& file) {

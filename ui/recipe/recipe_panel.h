@@ -23,6 +23,8 @@ public:
     /// Both return an error sentence, empty on success.
     [[nodiscard]] QString open(const QString& file);
     [[nodiscard]] QString saveTo(const QString& file);
+    /// Another document: `text` as it is saved in `file`, or in no file of its own when that is empty.
+    void setDocument(const QString& text, const QString& file);
     /// llm-compressor skips modifiers without a group's name: writes the text anew in the form it reads. False: nothing to do.
     bool rewriteOlderSpelling();
     [[nodiscard]] QString file() const { return m_file; }
