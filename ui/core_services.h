@@ -12,6 +12,7 @@
 #include "core/models/model_summary.h"
 #include "core/recipe/recipe.h"
 #include "core/recipe/recipe_edit.h"
+#include "core/recipe/recipe_values.h"
 
 namespace calibench {
 
@@ -23,6 +24,10 @@ struct CoreServices {
     std::function<ResolvedRecipe(const Recipe&, const ModelSummary&)> resolveRecipe;
     std::function<std::string(const Recipe&)> writeRecipe;
     std::function<std::string(const QuantizationScheme&)> describeScheme;
+    std::function<std::vector<std::string>()> presetSchemeNames;
+    std::function<QuantizationScheme(const std::string& name)> presetScheme;  ///< without targets
+    std::function<std::vector<std::string>()> observerNames;
+    std::function<nlohmann::ordered_json(const std::string&)> recipeValues;  ///< core/recipe/recipe_values.h
     // Changes of a recipe's text (core/recipe/recipe_edit.h).
     std::function<std::string(const std::string&, const RecipePath&, const nlohmann::ordered_json&)> withValue;
     std::function<std::string(const std::string&, const RecipePath&)> without;

@@ -70,6 +70,17 @@ void RunRecord::begin(const RunStarted& started) {
         m_blocks[i] = {.name = m_blocks[i].name};
 }
 
+int RunRecord::blockOf(const std::string& name) const {
+    if (name.empty()) return -1;
+    if (const ModuleRecord* known = find(name)) return known->block;
+    for (size_t i = 0; i < m_blocks.size(); ++i) {
+        const std::string& block = m_blocks[i].name;
+        const bool within = !block.empty() && name.starts_with(block) && (name.size() == block.size() || name[block.size()] == '.');
+        if (within) return static_cast<int>(i);
+    }
+    return -1;
+}
+
 void RunRecord::apply(const RunSnapshot& snapshot) {
     if (snapshot.started) begin(*snapshot.started);
     for (const BlockStarted& event : snapshot.blocksStarted)

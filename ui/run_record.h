@@ -57,6 +57,8 @@ public:
 
     [[nodiscard]] const std::vector<ModuleRecord>& modules() const { return m_modules; }
     [[nodiscard]] const ModuleRecord* find(const std::string& module) const;
+    /// Of a module, or of a block by its name; -1 for others.
+    [[nodiscard]] int blockOf(const std::string& name) const;
     [[nodiscard]] const std::vector<BlockRecord>& blocks() const { return m_blocks; }
     [[nodiscard]] const std::optional<RunStarted>& started() const { return m_started; }
     [[nodiscard]] const std::optional<Progress>& progress() const { return m_progress; }

@@ -1,6 +1,7 @@
 #include "app/gui/core_services.h"
 
 #include "core/calibration/run.h"
+#include "core/observers/registry.h"
 
 namespace calibench {
 
@@ -10,7 +11,12 @@ CoreServices coreServices() {
             .resolveRecipe = [](const Recipe& recipe, const ModelSummary& model) { return resolve_recipe(recipe, model); },
             .writeRecipe = [](const Recipe& recipe) { return to_yaml(recipe); },
             .describeScheme = [](const QuantizationScheme& scheme) { return describe(scheme); },
+            .presetSchemeNames = preset_scheme_names,
+            .presetScheme = [](const std::string& name) { return preset_scheme(name, {}); },
+            .observerNames = observer_names,
+            .recipeValues = recipe_values,
             .checkBeforeRun = check_before_run,
+            .readRun = read_run,
             .runCalibration = run_calibration};
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "tests/ui/fixtures.h"
 #include "ui/core_services.h"
 
@@ -42,6 +43,21 @@ inline CoreServices fakeCore(bool endless = false) {
     };
     services.writeRecipe = [](const Recipe& recipe) { return recipe.stage + "_stage: {}\n"; };
     services.describeScheme = [](const QuantizationScheme&) { return std::string("W4 g64 sym"); };
+    services.presetSchemeNames = [] { return std::vector<std::string>{"W4A16", "W8A8", "MXFP4"}; };
+    services.presetScheme = [](const std::string& name) {
+        QuantizationScheme scheme;
+        scheme.weights = QuantizationArgs{.num_bits = name[1] - '0', .group_size = 128, .strategy = Strategy::Group};
+        return scheme;
+    };
+    services.withOverride = [](const std::string& recipe, const ModelSummary&, const std::vector<std::string>& modules, const QuantizationScheme& scheme) {
+        return concat(recipe, "# W", scheme.weights->num_bits, " g", *scheme.weights->group_size, ": ", list_names(modules, modules.size()), "\n");
+    };
+    services.withIgnored = [](const std::string& recipe, const ModelSummary&, const std::vector<std::string>& modules) {
+        return concat(recipe, "# ignored: ", list_names(modules, modules.size()), "\n");
+    };
+    services.withPinned = [](const std::string&, const ModelSummary&, const std::vector<std::string>&) -> std::string {
+        throw InputError("The recipe's groups are behind an alias. Write them out to pin modules.");
+    };
     services.runCalibration = [endless](const RunConfig& config, RunListener& listener, RunControl& control) {
         const ModelSummary model = denseModel(2);
         listener.on_event(startOf(model, 3));

@@ -4,17 +4,24 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QFileInfo>
+#include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
-#include <QSortFilterProxyModel>
+#include <QMap>
+#include <QMenu>
+#include <QScopedValueRollback>
+#include <QToolBar>
+#include <QToolButton>
 #include <QTreeView>
 #include <QVBoxLayout>
 
-#include <algorithm>
+#include <functional>
 
 #include "ui/format.h"
 #include "ui/models/model_tree_model.h"
+#include "ui/models/module_filter.h"
+#include "ui/panels/module_actions.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
@@ -22,48 +29,42 @@
 
 namespace calibench {
 
-ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidget* parent)
-    : QWidget(parent), m_session(session), m_model(new ModelTreeModel(controller.record(), this)),
-      m_filtered(new QSortFilterProxyModel(this)), m_tree(new QTreeView), m_summary(new QLabel), m_filter(new QLineEdit) {
-    m_filtered->setSourceModel(m_model);
-    m_filtered->setRecursiveFilteringEnabled(true);
-    m_filtered->setAutoAcceptChildRows(true);
-    m_filtered->setFilterCaseSensitivity(Qt::CaseInsensitive);
-    m_filtered->setFilterRole(ModelTreeModel::ModuleRole);
-    m_filtered->setDynamicSortFilter(false);  // rows stay where they are while numbers stream
+namespace {
 
-    m_filter->setPlaceholderText(tr("Filter modules"));
+constexpr int MaxUnfolded = 400;  // groups; a tree with more rows than that unfolded helps nobody find anything
+
+/// What a recipe can name; routers and norms are left as they are in any case.
+bool isQuantizable(const ModuleTree::Node& node) {
+    return node.kind == ModuleTree::Kind::Module && (node.info.class_name == "Linear" || node.info.class_name == "Embedding");
+}
+
+}  // namespace
+
+ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidget* parent)
+    : QWidget(parent), m_session(session), m_model(new ModelTreeModel(controller.record(), this)), m_filtered(new ModuleFilter(*m_model, this)),
+      m_tree(new QTreeView), m_summary(new QLabel), m_picked(new QLabel), m_filter(new QLineEdit) {
+    m_filter->setPlaceholderText(tr("Filter by name, scheme or re:pattern"));
     m_filter->setClearButtonEnabled(true);
     m_filter->addAction(symbolicIcon(QStringLiteral("search")), QLineEdit::LeadingPosition);
     m_filter->setAccessibleName(tr("Filter modules"));
-    connect(m_filter, &QLineEdit::textChanged, this, [this](const QString& text) {
-        m_filtered->setFilterFixedString(text);
-        if (!text.isEmpty()) m_tree->expandAll();
-    });
+    connect(m_filter, &QLineEdit::textChanged, this, &ModelPanel::applyFilter);
+    connect(m_filter, &QLineEdit::returnPressed, this, &ModelPanel::acceptFilter);
 
-    m_tree->setModel(m_filtered);
-    m_tree->setUniformRowHeights(true);
-    m_tree->setAlternatingRowColors(true);
-    m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    m_tree->setIndentation(12);
-    m_tree->setTextElideMode(Qt::ElideLeft);  // modules differ at the end of their names
-    m_tree->setFrameShape(QFrame::NoFrame);
-    m_tree->setAccessibleName(tr("Blocks and modules"));
-    m_tree->header()->setStretchLastSection(true);
-    QFont small = font();
-    small.setPointSizeF(small.pointSizeF() * 0.92);
-    m_tree->setFont(small);
-    const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
-    const int widths[] = {16, 14, 8, 10, 17, 11};
-    for (int column = 0; column < ModelTreeModel::NUM_COLUMNS; ++column) m_tree->setColumnWidth(column, widths[column] * digit + 6);
-    connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ModelPanel::currentChanged);
+    makeTree();
+    m_actions = new ModuleActions(m_session, controller, [this] { return selectedModules(); }, this);
+    connect(m_actions, &ModuleActions::failed, this, &ModelPanel::failed);
+    makeContextMenu();
 
-    auto* copy = new QAction(tr("Copy rows"), m_tree);
-    copy->setShortcut(QKeySequence::Copy);
-    copy->setShortcutContext(Qt::WidgetShortcut);
-    connect(copy, &QAction::triggered, this, &ModelPanel::copySelection);
-    m_tree->addAction(copy);
-    m_tree->setContextMenuPolicy(Qt::ActionsContextMenu);
+    auto* bar = new QToolBar;
+    bar->setIconSize({16, 16});
+    bar->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    bar->addActions({m_actions->quantize, m_actions->ignore, m_actions->pin});
+    qobject_cast<QToolButton*>(bar->widgetForAction(m_actions->quantize))->setPopupMode(QToolButton::InstantPopup);
+    m_picked->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    auto* barRow = new QHBoxLayout;
+    barRow->setContentsMargins(4, 0, 8, 0);
+    barRow->addWidget(bar);
+    barRow->addWidget(m_picked, 1);
 
     m_summary->setWordWrap(true);
     m_summary->setContentsMargins(8, 6, 8, 2);
@@ -76,8 +77,8 @@ ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidge
     filterRow->setContentsMargins(8, 0, 8, 0);
     filterRow->addWidget(m_filter);
     layout->addLayout(filterRow);
+    layout->addLayout(barRow);
     layout->addWidget(m_tree, 1);
-
     m_page = new StatePage(content);
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
@@ -86,9 +87,53 @@ ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidge
     connect(&m_session, &Session::modelChanged, this, &ModelPanel::showModel);
     connect(&m_session, &Session::recipeChecked, this, [this] { m_model->setSchemes(m_session.schemes()); });
     connect(&m_session, &Session::selectionChanged, this, &ModelPanel::showSelection);
+    connect(&m_session, &Session::highlightChanged, this, [this] { m_model->setHighlighted(m_session.highlightedModules()); });
     connect(&controller, &RunController::snapshotArrived, m_model, &ModelTreeModel::applySnapshot);
     connect(&controller, &RunController::stateChanged, m_model, &ModelTreeModel::refreshAll);
     showModel();
+}
+
+void ModelPanel::makeTree() {
+    m_tree->setModel(m_filtered);
+    m_tree->setUniformRowHeights(true);
+    m_tree->setAlternatingRowColors(true);
+    m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_tree->setIndentation(12);
+    m_tree->setTextElideMode(Qt::ElideLeft);  // modules differ at the end of their names
+    m_tree->setFrameShape(QFrame::NoFrame);
+    m_tree->setAccessibleName(tr("Blocks and modules"));
+    m_tree->header()->setStretchLastSection(true);
+    m_tree->header()->setSortIndicatorClearable(true);
+    m_tree->header()->setSortIndicator(-1, Qt::AscendingOrder);  // the model's own order until a header is clicked
+    m_tree->setSortingEnabled(true);
+    QFont small = font();
+    small.setPointSizeF(small.pointSizeF() * 0.92);
+    m_tree->setFont(small);
+    const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
+    const int widths[ModelTreeModel::NUM_COLUMNS] = {18, 14, 9, 14, 17, 13, 11};
+    for (int column = 0; column < ModelTreeModel::NUM_COLUMNS; ++column) m_tree->setColumnWidth(column, widths[column] * digit + 6);
+    connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ModelPanel::currentChanged);
+    connect(m_tree->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ModelPanel::selectionChanged);
+    connect(m_tree, &QTreeView::activated, this, &ModelPanel::currentChanged);  // Enter: back to it after something else was picked
+}
+
+void ModelPanel::makeContextMenu() {
+    const auto action = [this](const QString& text, const QKeySequence& shortcut, void (ModelPanel::*slot)()) {
+        auto* made = new QAction(text, m_tree);
+        made->setShortcut(shortcut);
+        made->setShortcutContext(Qt::WidgetShortcut);
+        connect(made, &QAction::triggered, this, slot);
+        return made;
+    };
+    m_selectAlike = action(tr("&Select all like this"), tr("Ctrl+Shift+A"), &ModelPanel::selectAlike);
+    QAction* copy = action(tr("&Copy rows"), QKeySequence::Copy, &ModelPanel::copySelection);
+    const auto separator = [this] {
+        auto* made = new QAction(m_tree);
+        made->setSeparator(true);
+        return made;
+    };
+    m_tree->addActions({m_actions->quantize, m_actions->ignore, m_actions->pin, separator(), m_selectAlike, copy});
+    m_tree->setContextMenuPolicy(Qt::ActionsContextMenu);
 }
 
 void ModelPanel::showModel() {
@@ -104,9 +149,17 @@ void ModelPanel::showModel() {
             return;
         case Session::ModelState::Ready: break;
     }
-    const ModelSummary& model = m_session.model();
-    m_model->setModel(model);
+    m_model->setModel(m_session.model());
     m_model->setSchemes(m_session.schemes());
+    m_chosen.clear();
+    showFacts();
+    m_tree->expand(m_filtered->mapFromSource(m_model->indexOfBlock(0)));
+    selectionChanged();
+    m_page->showContent();
+}
+
+void ModelPanel::showFacts() {
+    const ModelSummary& model = m_session.model();
     QStringList facts{QString::fromStdString(model.architecture), tr("%n block(s)", nullptr, static_cast<int>(model.num_blocks))};
     if (model.num_experts > 0) facts << tr("%n expert(s)", nullptr, static_cast<int>(model.num_experts));
     facts << tr("%1 parameters").arg(formatCount(model.num_parameters)) << formatBytes(static_cast<double>(model.num_bytes))
@@ -115,26 +168,115 @@ void ModelPanel::showModel() {
     m_summary->setText(QStringLiteral("<b>%1</b><br>%2").arg(QFileInfo(m_session.modelFolder()).fileName().toHtmlEscaped(),
                                                              facts.join(QStringLiteral(" · ")).toHtmlEscaped()));
     m_summary->setToolTip(m_session.modelFolder());
-    m_tree->expand(m_filtered->mapFromSource(m_model->indexOfBlock(0)));
-    m_page->showContent();
 }
 
-void ModelPanel::showSelection(const QString& module) {
-    const QModelIndex index = m_filtered->mapFromSource(m_model->indexOf(module));
+void ModelPanel::applyFilter(const QString& text) {
+    if (m_filtered->text().isEmpty()) m_unfolded = unfoldedGroups();
+    {
+        const QScopedValueRollback restoring(m_restoring, true);
+        m_filtered->setText(text);
+        QItemSelection kept;
+        for (const QString& name : m_chosen)
+            if (const QModelIndex index = m_filtered->mapFromSource(m_model->indexOf(name)); index.isValid()) kept.select(index, index);
+        m_tree->selectionModel()->select(kept, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
+        const QModelIndex current = m_filtered->mapFromSource(m_model->indexOf(m_session.selectedModule()));
+        m_tree->selectionModel()->setCurrentIndex(current, QItemSelectionModel::NoUpdate);
+    }
+    showSelectionCount();
+    if (text.isEmpty()) {
+        m_tree->collapseAll();
+        for (const QString& group : m_unfolded) m_tree->expand(m_filtered->mapFromSource(m_model->indexOf(group)));
+        m_tree->scrollTo(m_tree->currentIndex());
+    } else if (m_filtered->matchCount() <= MaxUnfolded) {
+        m_tree->expandAll();
+    }
+    m_filter->setToolTip(m_filtered->problem().isEmpty() ? tr("%n row(s) match", nullptr, m_filtered->matchCount()) : m_filtered->problem());
+}
+
+QStringList ModelPanel::unfoldedGroups() const {
+    QStringList groups;
+    const std::function<void(const QModelIndex&)> collect = [&](const QModelIndex& parent) {
+        for (int row = 0; row < m_filtered->rowCount(parent); ++row) {
+            const QModelIndex index = m_filtered->index(row, 0, parent);
+            if (!m_tree->isExpanded(index)) continue;
+            groups << index.data(ModelTreeModel::ModuleRole).toString();
+            collect(index);
+        }
+    };
+    collect({});
+    return groups;
+}
+
+void ModelPanel::acceptFilter() {
+    QModelIndex first = m_filtered->index(0, 0);
+    while (m_filtered->hasChildren(first)) first = m_filtered->index(0, 0, first);
+    if (!first.isValid()) return;
+    m_tree->setCurrentIndex(first);
+    m_tree->setFocus();
+}
+
+void ModelPanel::showSelection(const QString& name) {
+    const QModelIndex index = m_filtered->mapFromSource(m_model->indexOf(name));
     if (!index.isValid() || index == m_tree->currentIndex().siblingAtColumn(0)) return;
     m_tree->setCurrentIndex(index);
     m_tree->scrollTo(index);
 }
 
 void ModelPanel::currentChanged(const QModelIndex& current) {
-    Q_EMIT blockSelected(current.isValid() ? current.data(ModelTreeModel::BlockRole).toInt() : -1);
+    if (m_restoring || !current.isValid()) return;
+    Q_EMIT blockSelected(current.data(ModelTreeModel::BlockRole).toInt());
     m_session.selectModule(current.data(ModelTreeModel::ModuleRole).toString());
+}
+
+void ModelPanel::selectionChanged() {
+    if (m_restoring) return;
+    m_chosen.clear();
+    for (const QModelIndex& row : m_tree->selectionModel()->selectedRows()) m_chosen.insert(row.data(ModelTreeModel::ModuleRole).toString());
+    showSelectionCount();
+}
+
+void ModelPanel::showSelectionCount() {
+    const QModelIndex current = m_filtered->mapToSource(m_tree->currentIndex());
+    const bool module = current.isValid() && m_model->node(current).kind == ModuleTree::Kind::Module;
+    m_selectAlike->setEnabled(module);
+    m_selectAlike->setText(module ? tr("&Select every %1").arg(m_model->node(current).name.section(QLatin1Char('.'), -1)) : tr("&Select all like this"));
+    m_selectAlike->setToolTip(module ? m_model->node(current).kin : tr("Pick a module first."));
+    const auto picked = static_cast<int>(selectedModules().size());
+    m_picked->setText(picked == 0 ? QString() : tr("%n selected", nullptr, picked));
+    m_picked->setToolTip(tr("%n module(s) that a recipe can name are selected", nullptr, picked));
+    m_actions->update();
+}
+
+QStringList ModelPanel::selectedModules() const {
+    QMap<quintptr, QString> modules;  // by node, which is the model's order
+    const std::function<void(const QModelIndex&)> collect = [&](const QModelIndex& index) {
+        const QModelIndex source = m_filtered->mapToSource(index);
+        if (isQuantizable(m_model->node(source))) modules.insert(source.internalId(), m_model->node(source).name);
+        for (int row = 0; row < m_filtered->rowCount(index); ++row) collect(m_filtered->index(row, 0, index));
+    };
+    for (const QModelIndex& row : m_tree->selectionModel()->selectedRows()) collect(row);
+    return modules.values();
+}
+
+void ModelPanel::selectAlike() {
+    const QModelIndex current = m_filtered->mapToSource(m_tree->currentIndex());
+    if (!current.isValid()) return;
+    QItemSelection all;
+    QSet<QModelIndex> groups;
+    for (const QModelIndex& module : m_model->alike(current.siblingAtColumn(0))) {
+        const QModelIndex row = m_filtered->mapFromSource(module);
+        if (!row.isValid()) continue;
+        all.append(QItemSelectionRange(row));
+        groups.insert(row.parent());
+    }
+    if (groups.size() <= MaxUnfolded)
+        for (const QModelIndex& group : groups) m_tree->expand(group);
+    m_tree->selectionModel()->select(all, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
 }
 
 void ModelPanel::copySelection() {
     QModelIndexList rows;
     for (const QModelIndex& row : m_tree->selectionModel()->selectedRows()) rows << m_filtered->mapToSource(row);
-    std::sort(rows.begin(), rows.end());
     QApplication::clipboard()->setText(m_model->plainText(rows));
 }
 
