@@ -10,7 +10,7 @@
 #include "core/autoround/tunable_weight.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/kernels/cpu/block_loss.h"
+#include "core/kernels/block_loss.h"
 #include "core/quantization/fake_quantize.h"
 
 namespace calibench {
@@ -127,11 +127,11 @@ class BlockLoss {
 public:
     [[nodiscard]] Loss operator()(const at::Tensor& output, const Batch& batch) {
         at::NoGradGuard no_grad;
-        if (block_loss_kernel_takes(output)) {
+        if (const BlockLossKernel kernel = block_loss_kernel(output)) {
             if (!gradient_.defined() || gradient_.sizes() != output.sizes()) {
                 gradient_ = at::empty_like(output, at::MemoryFormat::Contiguous);
             }
-            const double mse = block_loss(output.detach().contiguous(), batch.outputs, batch.loss_mask, kLossScale, gradient_);
+            const double mse = kernel(output.detach().contiguous(), batch.outputs, batch.loss_mask, kLossScale, gradient_);
             return {mse, gradient_};
         }
         at::Tensor error = output.to(at::kFloat) - batch.outputs.to(at::kFloat);
@@ -161,7 +161,8 @@ private:
 
 TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const std::map<std::string, QuantizationArgs>& schemes,
                         const AutoRoundOptions& options, RunControl& control,
-                        const std::function<void(int64_t iteration, double loss_mse, bool best)>& on_iteration) {
+                        const std::function<void(int64_t iteration, double loss_mse, bool best)>& on_iteration,
+                        const std::function<bool()>& go_on) {
     if (options.iters <= 0 || options.batch_size <= 0) {
         throw InputError("AutoRound needs at least one iteration and one sample per batch");
     }
@@ -172,7 +173,8 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
 
     TuningResult result;
     result.best_loss_mse = std::numeric_limits<double>::infinity();
-    for (int64_t iteration = 0; iteration < options.iters; ++iteration) {
+    const auto may_go_on = [&] { return !go_on || go_on(); };
+    for (int64_t iteration = 0; iteration < options.iters && (iteration == 0 || may_go_on()); ++iteration) {
         control.checkpoint();
         const Batch batch = batches.next();
         const at::Tensor output = block.forward(batch.inputs, batch.context);
@@ -188,7 +190,8 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
         result.loss_mse.push_back(loss.mse);
         if (on_iteration) on_iteration(iteration, loss.mse, best);
         // Nothing looks at what the last step would lead to.
-        if (iteration + 1 < options.iters) linears.step(output, loss.gradient);
+        if (iteration + 1 == options.iters || !may_go_on()) break;
+        linears.step(output, loss.gradient);
     }
     result.weights = linears.keep(schemes);
     return result;

@@ -42,9 +42,11 @@ struct BlockSamples {
 /// group. Needs options.iters > 0; rounding to nearest is the caller's. The block is left with what the checkpoint will hold:
 /// dequantized integers and scales. Throws InputError for a scheme it cannot tune, RunError naming the block (and the module where
 /// it is one) when a loss is not finite, Cancelled through `control`; the block then has its float weights back.
+/// `go_on` is asked before each step and each further iteration; false ends the tuning with the best iterate so far.
 [[nodiscard]] TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples,
                                       const std::map<std::string, QuantizationArgs>& schemes, const AutoRoundOptions& options,
                                       RunControl& control,
-                                      const std::function<void(int64_t iteration, double loss_mse, bool best)>& on_iteration = {});
+                                      const std::function<void(int64_t iteration, double loss_mse, bool best)>& on_iteration = {},
+                                      const std::function<bool()>& go_on = {});
 
 }  // namespace calibench

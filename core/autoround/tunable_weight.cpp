@@ -44,7 +44,7 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
     state_.symmetric = args.symmetric;
     state_.scale_dtype = scale_dtype;
     state_.scale_threshold = static_cast<float>(default_scale_threshold(scale_dtype));
-    fused_ = path == RoundingPath::Fused && qdq_kernel_takes(weight, scale_dtype);
+    fused_ = path == RoundingPath::Fused ? qdq_kernels(weight, scale_dtype) : nullptr;
 
     const at::Tensor groups = state_.weight.view({-1, state_.group_size});
     state_.range_min = groups.amin(-1).clamp_max(0).to(at::kFloat);
@@ -57,7 +57,7 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
 
     state_.qdq = at::empty_like(state_.weight);
     if (fused_) {
-        qdq_forward(state_, v());
+        fused_->forward(state_, v());
     } else {
         state_.qdq.copy_(reference_qdq(rounding_inputs(v(), state_.min_scale, state_.max_scale)).qdq);
     }
@@ -76,7 +76,7 @@ void TunableWeight::step(const at::Tensor& grad_qdq) {
     const int next = best_ == current_ ? 1 - current_ : current_;
     if (fused_) {
         const QdqStep step{rate_.rate(), tune_ranges_ ? minmax_rate_.rate() : 0.0f};
-        qdq_step(state_, v_[current_], v_[next], grad_qdq.contiguous(), step);
+        fused_->step(state_, v_[current_], v_[next], grad_qdq.contiguous(), step);
     } else {
         reference_step(v_[next], grad_qdq);
     }

@@ -8,7 +8,7 @@
 #include "core/autoround/block_tuner.h"
 #include "core/autoround/sign_sgd.h"
 #include "core/autoround/weight_rounding.h"
-#include "core/kernels/cpu/qdq_weight.h"
+#include "core/kernels/qdq_weight.h"
 
 namespace calibench {
 
@@ -46,7 +46,7 @@ private:
     QuantizationArgs args_;
     at::ScalarType checkpoint_dtype_;
     bool tune_ranges_;
-    bool fused_;
+    const QdqKernels* fused_;  ///< null: tensor operations
     LinearDecay rate_, minmax_rate_;
     QdqWeight state_;
     // The best v is not copied: the next step writes beside it.

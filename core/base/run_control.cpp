@@ -49,4 +49,12 @@ void RunControl::checkpoint() {
     if (pause_listener_) pause_listener_(false);
 }
 
+void RunControl::hold() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!order_pending_) paused_ = true;
+    }
+    checkpoint();
+}
+
 }  // namespace calibench

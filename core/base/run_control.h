@@ -15,7 +15,7 @@ struct BlockOrder {
         Redo,    ///< begin this block again with what follows; the finished attempts are kept until one is chosen
         Finish,  ///< no more iterations: take the best iterate so far and go on
     };
-    enum class Keep { Better, Newest };  ///< of several attempts, by loss
+    enum class Keep { Better, Newest };  ///< of several attempts, by loss; the last order's counts
 
     Action action = Action::Redo;
     Keep keep = Keep::Better;
@@ -41,6 +41,8 @@ public:
 
     /// The run's side: throws Cancelled when asked to stop, sleeps while paused.
     void checkpoint();
+    /// The run's side: pauses, unless an order waits to be obeyed.
+    void hold();
     [[nodiscard]] bool order_pending() const { return order_pending_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool holds_at_block_end() const { return hold_at_block_end_.load(std::memory_order_relaxed); }
     /// The run's side: the order, once.

@@ -1,13 +1,14 @@
-#include "core/kernels/cpu/block_loss.h"
+#include "core/kernels/block_loss.h"
 
 #include <vector>
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/lanes.h"
 #include "core/kernels/cpu/parallel.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 namespace {
 
@@ -84,10 +85,6 @@ Loop loss_loop() {
 
 }  // namespace
 
-bool block_loss_kernel_takes(const at::Tensor& output) {
-    return output.device().is_cpu() && (output.scalar_type() == at::kFloat || output.scalar_type() == at::kBFloat16);
-}
-
 double block_loss(const at::Tensor& output, const at::Tensor& target, const at::Tensor& mask, double factor, at::Tensor& gradient) {
     const int64_t features = output.size(-1);
     const int64_t count = output.numel() / features;
@@ -105,4 +102,4 @@ double block_loss(const at::Tensor& output, const at::Tensor& target, const at::
     return total / elements;
 }
 
-}  // namespace calibench
+}  // namespace calibench::cpu

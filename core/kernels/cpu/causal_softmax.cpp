@@ -1,4 +1,4 @@
-#include "core/kernels/cpu/causal_softmax.h"
+#include "core/kernels/causal_softmax.h"
 
 #include <algorithm>
 #include <limits>
@@ -6,10 +6,11 @@
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/loops.h"
 #include "core/kernels/cpu/parallel.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 namespace {
 
@@ -87,20 +88,18 @@ void run(const at::Tensor& scores, const Rows& rows, void (*loop)(const Rows&, i
     parallel_for(scores.numel() / rows.seq, std::max<int64_t>(1, 16384 / rows.seq), [&](int64_t begin, int64_t end) { loop(rows, begin, end); });
 }
 
-}  // namespace
-
-bool causal_softmax_kernel_takes(const at::Tensor& scores) {
-    return scores.device().is_cpu() && (scores.scalar_type() == at::kFloat || scores.scalar_type() == at::kBFloat16);
-}
-
-void causal_softmax_forward(at::Tensor& scores, double scale) {
+void forward(at::Tensor& scores, double scale) {
     const Rows rows{nullptr, scores.mutable_data_ptr(), scores.size(-1), static_cast<float>(scale)};
     run(scores, rows, scores.scalar_type() == at::kBFloat16 ? forward_loop<uint16_t> : forward_loop<float>);
 }
 
-void causal_softmax_backward(const at::Tensor& probabilities, at::Tensor& grad, double scale) {
+void backward(const at::Tensor& probabilities, at::Tensor& grad, double scale) {
     const Rows rows{probabilities.const_data_ptr(), grad.mutable_data_ptr(), grad.size(-1), static_cast<float>(scale)};
     run(grad, rows, grad.scalar_type() == at::kBFloat16 ? backward_loop<uint16_t> : backward_loop<float>);
 }
 
-}  // namespace calibench
+}  // namespace
+
+const CausalSoftmaxKernels causal_softmax_kernels{forward, backward};
+
+}  // namespace calibench::cpu

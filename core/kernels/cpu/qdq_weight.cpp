@@ -1,14 +1,15 @@
-#include "core/kernels/cpu/qdq_weight.h"
+#include "core/kernels/qdq_weight.h"
 
 #include <cmath>
 #include <cstring>
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/lanes.h"
 #include "core/kernels/cpu/parallel.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 namespace {
 
@@ -266,18 +267,11 @@ void run(Loop loop, const Parameters& p, int64_t groups) {
     parallel_for(groups, grain, [&](int64_t begin, int64_t end) { loop(p, begin, end); });
 }
 
-}  // namespace
-
-bool qdq_kernel_takes(const at::Tensor& weight, at::ScalarType scale_dtype) {
-    const at::ScalarType dtype = weight.scalar_type();
-    return weight.device().is_cpu() && (dtype == at::kFloat || (dtype == at::kBFloat16 && scale_dtype != dtype));
-}
-
-void qdq_forward(QdqWeight& weight, const at::Tensor& v) {
+void forward(QdqWeight& weight, const at::Tensor& v) {
     run(loops_for(weight.weight.scalar_type()).forward, parameters_of(weight, v), weight.range_min.numel());
 }
 
-void qdq_step(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const at::Tensor& grad_qdq, QdqStep step) {
+void step(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const at::Tensor& grad_qdq, QdqStep step) {
     Parameters p = parameters_of(weight, v);
     p.v_next = v_next.mutable_data_ptr<float>();
     p.grad = grad_qdq.const_data_ptr();
@@ -285,4 +279,8 @@ void qdq_step(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const 
     run(loops_for(weight.weight.scalar_type()).step, p, weight.range_min.numel());
 }
 
-}  // namespace calibench
+}  // namespace
+
+const QdqKernels qdq_kernels{forward, step};
+
+}  // namespace calibench::cpu

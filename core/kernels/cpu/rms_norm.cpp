@@ -1,14 +1,15 @@
-#include "core/kernels/cpu/rms_norm.h"
+#include "core/kernels/rms_norm.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/loops.h"
 #include "core/kernels/cpu/parallel.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 namespace {
 
@@ -76,22 +77,19 @@ void run(const at::Tensor& x, const Rows& rows, void (*wide)(const Rows&, int64_
     parallel_for(x.numel() / rows.features, std::max<int64_t>(1, 16384 / rows.features), [&](int64_t begin, int64_t end) { loop(rows, begin, end); });
 }
 
-}  // namespace
-
-bool rms_norm_kernel_takes(const at::Tensor& x, const at::Tensor& weight) {
-    const at::ScalarType dtype = x.scalar_type();
-    return x.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16) && weight.scalar_type() == dtype && x.dim() > 0 && x.numel() > 0;
-}
-
-void rms_norm_forward(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& y, at::Tensor& inverse_rms) {
+void forward(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& y, at::Tensor& inverse_rms) {
     const Rows rows{x.const_data_ptr(), weight.const_data_ptr(), nullptr, y.mutable_data_ptr(), inverse_rms.mutable_data_ptr<float>(), x.size(-1), eps};
     run(x, rows, forward_loop<float>, forward_loop<uint16_t>);
 }
 
-void rms_norm_backward(const at::Tensor& grad_y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& inverse_rms, at::Tensor& grad_x) {
+void backward(const at::Tensor& grad_y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& inverse_rms, at::Tensor& grad_x) {
     const Rows rows{x.const_data_ptr(), weight.const_data_ptr(), grad_y.const_data_ptr(), grad_x.mutable_data_ptr(),
                     const_cast<float*>(inverse_rms.const_data_ptr<float>()), x.size(-1), 0};
     run(x, rows, backward_loop<float>, backward_loop<uint16_t>);
 }
 
-}  // namespace calibench
+}  // namespace
+
+const RmsNormKernels rms_norm_kernels{forward, backward};
+
+}  // namespace calibench::cpu

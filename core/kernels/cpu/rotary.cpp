@@ -1,13 +1,14 @@
-#include "core/kernels/cpu/rotary.h"
+#include "core/kernels/rotary.h"
 
 #include <algorithm>
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/loops.h"
 #include "core/kernels/cpu/parallel.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 namespace {
 
@@ -80,21 +81,16 @@ void run(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, cons
     parallel_for(x.size(0) * x.size(1), std::max<int64_t>(1, 16384 / (x.size(2) * x.size(3))), [&](int64_t begin, int64_t end) { loop(tokens, begin, end); });
 }
 
-}  // namespace
-
-bool rotary_kernel_takes(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-    const at::ScalarType dtype = x.scalar_type();
-    return x.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16) && cos.scalar_type() == dtype && sin.scalar_type() == dtype &&
-           x.dim() == 4 && cos.size(-1) == x.size(3) && x.size(3) % 2 == 0 && cos.is_contiguous() && sin.is_contiguous() &&
-           (cos.size(0) == 1 || cos.size(0) == x.size(0));
-}
-
-void rotary_forward(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, at::Tensor& result) {
+void forward(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, at::Tensor& result) {
     run(x, cos, sin, x.const_data_ptr(), result.mutable_data_ptr(), forward_loop<float>, forward_loop<uint16_t>);
 }
 
-void rotary_backward(const at::Tensor& grad, const at::Tensor& cos, const at::Tensor& sin, at::Tensor& grad_x) {
+void backward(const at::Tensor& grad, const at::Tensor& cos, const at::Tensor& sin, at::Tensor& grad_x) {
     run(grad_x, cos, sin, grad.const_data_ptr(), grad_x.mutable_data_ptr(), backward_loop<float>, backward_loop<uint16_t>);
 }
 
-}  // namespace calibench
+}  // namespace
+
+const RotaryKernels rotary_kernels{forward, backward};
+
+}  // namespace calibench::cpu

@@ -1,11 +1,12 @@
-#include "core/kernels/cpu/swiglu.h"
+#include "core/kernels/swiglu.h"
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/loops.h"
 #include "core/kernels/cpu/parallel.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 namespace {
 
@@ -60,23 +61,20 @@ CALIBENCH_LOOP(backward_loop, backward_elements, Elements)
 
 constexpr int64_t grain = 1 << 14;
 
-}  // namespace
-
-bool swiglu_kernel_takes(const at::Tensor& gate, const at::Tensor& up) {
-    const at::ScalarType dtype = gate.scalar_type();
-    return gate.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16) && up.scalar_type() == dtype && gate.sizes() == up.sizes();
-}
-
-void swiglu_forward(const at::Tensor& gate, const at::Tensor& up, at::Tensor& y) {
+void forward(const at::Tensor& gate, const at::Tensor& up, at::Tensor& y) {
     const Elements elements{gate.const_data_ptr(), up.const_data_ptr(), nullptr, y.mutable_data_ptr(), nullptr, nullptr};
     const auto loop = gate.scalar_type() == at::kBFloat16 ? forward_loop<uint16_t> : forward_loop<float>;
     parallel_for(gate.numel(), grain, [&](int64_t begin, int64_t end) { loop(elements, begin, end); });
 }
 
-void swiglu_backward(const at::Tensor& grad_y, const at::Tensor& gate, const at::Tensor& up, at::Tensor& grad_gate, at::Tensor& grad_up) {
+void backward(const at::Tensor& grad_y, const at::Tensor& gate, const at::Tensor& up, at::Tensor& grad_gate, at::Tensor& grad_up) {
     const Elements elements{gate.const_data_ptr(), up.const_data_ptr(), grad_y.const_data_ptr(), nullptr, grad_gate.mutable_data_ptr(), grad_up.mutable_data_ptr()};
     const auto loop = gate.scalar_type() == at::kBFloat16 ? backward_loop<uint16_t> : backward_loop<float>;
     parallel_for(gate.numel(), grain, [&](int64_t begin, int64_t end) { loop(elements, begin, end); });
 }
 
-}  // namespace calibench
+}  // namespace
+
+const SwigluKernels swiglu_kernels{forward, backward};
+
+}  // namespace calibench::cpu

@@ -92,6 +92,7 @@ private Q_SLOTS:
     void untuned_modules_and_ranges_stay();
     void cancelling_gives_the_float_weights_back();
     void iterations_are_reported();
+    void an_early_end_keeps_the_best_so_far();
     void bad_numbers_name_their_module();
     void impossible_schemes_are_refused();
 };
@@ -246,6 +247,24 @@ void TestBlockTuner::iterations_are_reported() {
                                            });
     QCOMPARE(losses, result.loss_mse);
     QCOMPARE(best, result.best_iteration);
+}
+
+void TestBlockTuner::an_early_end_keeps_the_best_so_far() {
+    const auto tune = [](int64_t end) {  // behind iteration `end`
+        Bench bench;
+        bench.quantize_all(4, true, Strategy::Group);
+        bench.options.iters = 12;
+        int64_t last = -1;
+        return tune_block(*bench.block, bench.samples, bench.schemes, bench.options, bench.control,
+                          [&](int64_t iteration, double, bool) { last = iteration; }, [&] { return last < end; });
+    };
+    const TuningResult all = tune(12);
+    QCOMPARE(all.loss_mse.size(), size_t{12});
+    const TuningResult ended = tune(all.best_iteration);
+    QVERIFY(all.best_iteration > 0);
+    QCOMPARE(ended.loss_mse.size(), static_cast<size_t>(all.best_iteration + 1));
+    for (const auto& [name, weight] : all.weights) QVERIFY(weight.quantized.equal(ended.weights.at(name).quantized));
+    QCOMPARE(tune(-1).loss_mse.size(), size_t{1});
 }
 
 void TestBlockTuner::bad_numbers_name_their_module() {

@@ -4,7 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "core/autoround/tunable_weight.h"
-#include "core/kernels/cpu/block_loss.h"
+#include "core/kernels/block_loss.h"
 
 using namespace calibench;
 
@@ -82,7 +82,7 @@ void TestQdqKernel::agrees_with_the_reference() {
     const at::Tensor weight = awkward_weight(24, columns, static_cast<at::ScalarType>(weight_dtype));
     TunableWeight fused("fused", weight, args, options);
     TunableWeight reference("reference", weight, args, options, RoundingPath::Reference);
-    QVERIFY(qdq_kernel_takes(weight, to_scalar_type(options.scale_dtype)));
+    QVERIFY(qdq_kernels(weight, to_scalar_type(options.scale_dtype)));
 
     QVERIFY(fused.qdq().equal(reference.qdq()));
     for (int i = 0; i < 5; ++i) {
@@ -119,7 +119,7 @@ void TestQdqKernel::block_loss_is_the_mean_squared_error() {
     at::Tensor mask;
     if (masked) mask = normal({3, 17}, 3) > 0;
     at::Tensor gradient = at::empty_like(output);
-    const double loss = block_loss(output, target, mask, 1000, gradient);
+    const double loss = block_loss_kernel(output)(output, target, mask, 1000, gradient);
 
     at::Tensor error = output.to(at::kDouble) - target.to(at::kDouble);
     double elements = static_cast<double>(error.numel());

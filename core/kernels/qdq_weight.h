@@ -7,8 +7,8 @@
 namespace calibench {
 
 // AutoRound's integer quantize-dequantize of a weight, fused: the same numbers as quant_tensor_sym and quant_tensor_asym
-// (core/autoround/weight_rounding.h) and their gradients, in one pass over memory and without temporaries. The parts are
-// float32 or bfloat16 weights on the CPU; groups are runs of the row-major weight.
+// (core/autoround/weight_rounding.h) and their gradients, in one pass over memory and without temporaries. Groups are runs of the
+// row-major weight.
 
 /// One weight under tuning. The kernels read everything and write v_next, min_scale, max_scale and qdq.
 struct QdqWeight {
@@ -28,14 +28,15 @@ struct QdqStep {
     float minmax_rate = 0;  ///< of the scales; 0 leaves them alone
 };
 
-/// Whether the kernels below take this weight. Where weight and scale share a 16-bit dtype the reference divides in that dtype.
-[[nodiscard]] bool qdq_kernel_takes(const at::Tensor& weight, at::ScalarType scale_dtype);
+struct QdqKernels {
+    /// qdq = dequantize(quantize(weight)) with the parameters as they are.
+    void (*forward)(QdqWeight& weight, const at::Tensor& v);
+    /// From d loss / d qdq: v_next = v - rate * sign(dv), the scales likewise and clamped to [0, 1]; then qdq of the new parameters.
+    /// v and v_next may be the same tensor.
+    void (*step)(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const at::Tensor& grad_qdq, QdqStep step);
+};
 
-/// qdq = dequantize(quantize(weight)) with the parameters as they are.
-void qdq_forward(QdqWeight& weight, const at::Tensor& v);
-
-/// From d loss / d qdq: v_next = v - rate * sign(dv), the scales likewise and clamped to [0, 1]; then qdq of the new parameters.
-/// v and v_next may be the same tensor.
-void qdq_step(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const at::Tensor& grad_qdq, QdqStep step);
+/// Null where there are none for this weight: the reference divides in a 16-bit dtype that weight and scale share.
+[[nodiscard]] const QdqKernels* qdq_kernels(const at::Tensor& weight, at::ScalarType scale_dtype);
 
 }  // namespace calibench
