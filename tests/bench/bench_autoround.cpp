@@ -11,6 +11,7 @@
 #include "core/models/causal_lm.h"
 #include "core/quantization/qparams.h"
 #include "tests/bench/benchmarks.h"
+#include "tests/bench/product_clock.h"
 
 namespace calibench::bench {
 
@@ -34,6 +35,7 @@ struct BlockTime {
     std::string name;
     double seconds = 0;
     double first_loss = 0, best_loss = 0;
+    ProductClock::Share products;  ///< matrix products and attention
 };
 
 /// The block's output for every sample, a batch at a time.
@@ -59,7 +61,9 @@ BlockTime time_block(DecoderBlock& block, BlockSamples& samples, const Options& 
     RunControl control;
     BlockTime time{block.name()};
     TuningResult result;
+    const ProductClock clock;
     time.seconds = best_seconds(1, [&] { result = tune_block(block, samples, schemes, tuning, control); });
+    time.products = clock.total();
     time.first_loss = result.loss_mse.front();
     time.best_loss = result.best_loss_mse;
     return time;
@@ -67,14 +71,32 @@ BlockTime time_block(DecoderBlock& block, BlockSamples& samples, const Options& 
 
 void report(const Options& options, const std::vector<BlockTime>& times) {
     double seconds = 0;
+    ProductClock::Share products;
     // The first block pays for warming up, as in the peers' measurements.
     const size_t first = times.size() > 1 ? 1 : 0;
-    for (size_t i = first; i < times.size(); ++i) seconds += times[i].seconds / static_cast<double>(times.size() - first);
-    const double ms_per_iter = 1000 * seconds / static_cast<double>(options.iters);
+    for (size_t i = first; i < times.size(); ++i) {
+        seconds += times[i].seconds;
+        products.seconds += times[i].products.seconds;
+        products.operations += times[i].products.operations;
+    }
+    const double iterations = static_cast<double>(options.iters) * static_cast<double>(times.size() - first);
+    const double ms_per_iter = 1000 * seconds / iterations;
+    const double share = products.seconds / seconds;
+    const double rate = products.operations / products.seconds;
+    const double peak = peak_operations_per_second(to_scalar_type(dtype_from_string(options.dtype)));
     if (options.json) {
-        nlohmann::json line = {{"dtype", options.dtype},           {"samples", options.samples}, {"seq_len", options.seq_len},
-                               {"batch_size", options.batch_size}, {"iters", options.iters},     {"blocks", times.size()},
-                               {"threads", at::get_num_threads()}, {"seconds_per_block", seconds}, {"ms_per_iter", ms_per_iter}};
+        nlohmann::json line = {{"dtype", options.dtype},
+                               {"samples", options.samples},
+                               {"seq_len", options.seq_len},
+                               {"batch_size", options.batch_size},
+                               {"iters", options.iters},
+                               {"blocks", times.size()},
+                               {"threads", at::get_num_threads()},
+                               {"ms_per_iter", ms_per_iter},
+                               {"product_share", share},
+                               {"product_gflops", rate * 1e-9},
+                               {"peak_gflops", peak * 1e-9},
+                               {"fraction_of_peak", rate / peak}};
         std::printf("%s\n", line.dump().c_str());
         return;
     }
@@ -83,6 +105,8 @@ void report(const Options& options, const std::vector<BlockTime>& times) {
     }
     std::printf("%s, %lld x %lld tokens, %d threads: %.1f ms an iteration\n", options.dtype.c_str(),
                 static_cast<long long>(options.batch_size), static_cast<long long>(options.seq_len), at::get_num_threads(), ms_per_iter);
+    std::printf("%.0f %% of it in matrix products and attention: %.1f Gflop an iteration at %.0f Gflop/s, %.0f %% of the %.0f that one large product reaches\n",
+                100 * share, products.operations / iterations * 1e-9, rate * 1e-9, 100 * rate / peak, peak * 1e-9);
 }
 
 void run(const Options& options) {
