@@ -1,0 +1,46 @@
+#include "core/kernels/cuda/device.cuh"
+
+namespace calibench::cuda {
+
+namespace {
+
+constexpr int threads = 256;
+
+__device__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+template <typename T>
+__global__ void forward_elements(SwigluArguments p) {
+    const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
+    if (i >= p.elements) return;
+    const float x = load(static_cast<const T*>(p.gate) + i);
+    // silu's own rounding stays, as in the model's two operations.
+    store(static_cast<T*>(p.y) + i, narrowed<T>(x * sigmoid(x)) * load(static_cast<const T*>(p.up) + i));
+}
+
+template <typename T>
+__global__ void backward_elements(SwigluArguments p) {
+    const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
+    if (i >= p.elements) return;
+    const float x = load(static_cast<const T*>(p.gate) + i), grad = load(static_cast<const T*>(p.grad_y) + i);
+    const float share = sigmoid(x);
+    store(static_cast<T*>(p.grad_up) + i, grad * x * share);
+    store(static_cast<T*>(p.grad_gate) + i, grad * load(static_cast<const T*>(p.up) + i) * share * (1.0f + x * (1.0f - share)));
+}
+
+}  // namespace
+
+void launch_swiglu_forward(const SwigluArguments& arguments, bool narrow, void* stream) {
+    const unsigned blocks = blocks_for(arguments.elements, threads);
+    if (narrow) forward_elements<__nv_bfloat16><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
+    else forward_elements<float><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
+    check_launch("swiglu_forward");
+}
+
+void launch_swiglu_backward(const SwigluArguments& arguments, bool narrow, void* stream) {
+    const unsigned blocks = blocks_for(arguments.elements, threads);
+    if (narrow) backward_elements<__nv_bfloat16><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
+    else backward_elements<float><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
+    check_launch("swiglu_backward");
+}
+
+}  // namespace calibench::cuda
