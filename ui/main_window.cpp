@@ -22,17 +22,20 @@
 #include "ui/dropped_files.h"
 #include "ui/format.h"
 #include "ui/panels/data_panel.h"
+#include "ui/panels/intervene_panel.h"
 #include "ui/panels/log_panel.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/model_panel.h"
 #include "ui/panels/plots_page.h"
 #include "ui/panels/start_page.h"
+#include "ui/panels/warnings_panel.h"
 #include "ui/project/autosave.h"
 #include "ui/project/file_commands.h"
 #include "ui/project/project_commands.h"
 #include "ui/project/project_document.h"
 #include "ui/project/samples.h"
 #include "ui/recipe/recipe_panel.h"
+#include "ui/recipe_follower.h"
 #include "ui/run_endings.h"
 #include "ui/run_log.h"
 #include "ui/theme.h"
@@ -70,7 +73,8 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
     makeToolBar(*this, *m_actions, m_controller);
     connectPanels();
     connectActions();
-    new RunLog(m_controller, m_log, this);
+    new RunLog(m_controller, m_log, m_warnings, this);
+    new RecipeFollower(m_controller, m_session, m_log, this);
 
     m_session.setData(m_settings.data());
     applyDefaultLayout();
@@ -125,10 +129,18 @@ void MainWindow::makeDocks() {
         recipe->setToolTip(m_recipePanel->file());
     });
     auto* logPanel = new LogPanel(m_log);
-    QDockWidget* log = addDock(QStringLiteral("log"), tr("Log"), logPanel, Qt::BottomDockWidgetArea);
-    connect(&m_log, &LogModel::warningCountChanged, log, [log](int count) {
-        log->setWindowTitle(count > 0 ? tr("Log: %n warning(s)", nullptr, count) : tr("Log"));
+    addDock(QStringLiteral("log"), tr("Log"), logPanel, Qt::BottomDockWidgetArea);
+    auto* warningsPanel = new WarningsPanel(m_warnings);
+    QDockWidget* warnings = addDock(QStringLiteral("warnings"), tr("Warnings"), warningsPanel, Qt::BottomDockWidgetArea);
+    connect(&m_warnings, &WarningModel::countChanged, warnings, [this, warnings] {
+        const int count = m_warnings.shownCount();
+        warnings->setWindowTitle(count > 0 ? tr("Warnings: %1").arg(formatCount(count)) : tr("Warnings"));
     });
+    connect(warningsPanel, &WarningsPanel::placeRequested, this, [this](Warning::Kind kind, const QString& module) {
+        if (!module.isEmpty()) m_session.selectModule(module);
+        m_plots->showEvidence(kind);
+    });
+    addDock(QStringLiteral("block"), tr("Block at work"), new IntervenePanel(m_session, m_controller), Qt::BottomDockWidgetArea);
     connect(logPanel, &LogPanel::moduleActivated, &m_session, &Session::selectModule);
 }
 
@@ -144,7 +156,10 @@ void MainWindow::applyDefaultLayout() {
     const auto dock = [this](const char* name) { return findChild<QDockWidget*>(QString::fromLatin1(name)); };
     resizeDocks({dock("model"), dock("recipe")}, {width() * 28 / 100, width() * 22 / 100}, Qt::Horizontal);
     resizeDocks({dock("data"), dock("recipe")}, {170, 420}, Qt::Vertical);
-    resizeDocks({dock("log")}, {120}, Qt::Vertical);
+    tabifyDockWidget(dock("log"), dock("warnings"));
+    dock("log")->raise();
+    resizeDocks({dock("log"), dock("block")}, {width() * 45 / 100, width() * 55 / 100}, Qt::Horizontal);
+    resizeDocks({dock("log")}, {150}, Qt::Vertical);
 }
 
 void MainWindow::connectPanels() {

@@ -3,6 +3,7 @@
 #include <QMainWindow>
 
 #include "ui/models/log_model.h"
+#include "ui/models/warning_model.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
 #include "ui/settings.h"
@@ -77,6 +78,7 @@ private:
     const QString m_resources;
     Session m_session;
     LogModel m_log;
+    WarningModel m_warnings;
     RunController m_controller;
     Actions* m_actions;
     MessageBar* m_messages;

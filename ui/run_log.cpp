@@ -4,6 +4,7 @@
 
 #include "ui/format.h"
 #include "ui/models/log_model.h"
+#include "ui/models/warning_model.h"
 #include "ui/run_controller.h"
 
 namespace calibench {
@@ -16,10 +17,14 @@ QString lossChange(double initial, double best) {
     return QStringLiteral("%1 %").arg(percent == 0 ? 0.0 : percent, 0, 'f', 1);  // no "-0.0"
 }
 
-RunLog::RunLog(RunController& controller, LogModel& log, QObject* parent) : QObject(parent), m_log(log) {
-    connect(&controller, &RunController::runStarted, this, [this] {
+RunLog::RunLog(RunController& controller, LogModel& log, WarningModel& warnings, QObject* parent)
+    : QObject(parent), m_controller(controller), m_log(log), m_warnings(warnings) {
+    connect(&controller, &RunController::recordCleared, this, [this] {
         m_log.clear();
-        m_log.add(Severity::Info, tr("Run started"));
+        m_warnings.clear();
+    });
+    connect(&controller, &RunController::runStarted, this, [this] {
+        m_log.add(Severity::Info, m_controller.config().resume ? tr("Run goes on") : tr("Run started"));
     });
     connect(&controller, &RunController::snapshotArrived, this, &RunLog::apply);
     connect(&controller, &RunController::runFinished, this, [this](const RunSummary& summary) {
@@ -27,6 +32,11 @@ RunLog::RunLog(RunController& controller, LogModel& log, QObject* parent) : QObj
     });
     connect(&controller, &RunController::runStopped, this, [this] { m_log.add(Severity::Info, tr("Stopped")); });
     connect(&controller, &RunController::runFailed, this, [this](const QString& message) { m_log.add(Severity::Error, message); });
+}
+
+QString RunLog::nameOf(int64_t block) const {
+    const auto& blocks = m_controller.record().blocks();
+    return block >= 0 && static_cast<size_t>(block) < blocks.size() ? QString::fromStdString(blocks[static_cast<size_t>(block)].name) : QString();
 }
 
 void RunLog::apply(const RunSnapshot& snapshot) {
@@ -38,15 +48,18 @@ void RunLog::apply(const RunSnapshot& snapshot) {
                                       .arg(run->num_samples)
                                       .arg(run->seq_len)
                                       .arg(run->iters > 0 ? tr("%n iteration(s) per block", nullptr, static_cast<int>(run->iters)) : tr("round to nearest")));
-    for (const Warning& warning : snapshot.warnings)
-        m_log.add(Severity::Warning, QString::fromStdString(warning.message), QString::fromStdString(warning.module));
+    if (!snapshot.warnings.empty()) m_warnings.add(snapshot.warnings);
+    for (const BlockRedone& redone : snapshot.blocksRedone)
+        m_log.add(Severity::Info, tr("Block %1 begun again, attempt %2: %3").arg(redone.block).arg(redone.attempt + 1).arg(QString::fromStdString(redone.changes)),
+                  nameOf(redone.block));
     for (const BlockFinished& block : snapshot.blocksFinished) {
         const QString change = lossChange(block.initial_loss_mse, block.best_loss_mse);
         m_log.add(Severity::Info, change.isEmpty()
                                       ? tr("Block %1 done in %2").arg(block.block).arg(formatDuration(block.seconds))
                                       : tr("Block %1 done in %2: loss %3 → %4 (%5)")
                                             .arg(block.block)
-                                            .arg(formatDuration(block.seconds), formatNumber(block.initial_loss_mse), formatNumber(block.best_loss_mse), change));
+                                            .arg(formatDuration(block.seconds), formatNumber(block.initial_loss_mse), formatNumber(block.best_loss_mse), change),
+                  nameOf(block.block));
     }
 }
 

@@ -53,9 +53,9 @@ private:
         BlockFinished finished{.block = block, .initial_loss_mse = loss(0, 0), .seconds = 1};
         int64_t planned = iters, attempt = 0, done = 0;
         for (int64_t i = 0;;) {
-            if (block == 0 && attempt == 0 && i == pauseAt) control.pause();
+            if (block == 0 && attempt == 0 && i == pauseAt) control.hold();
             const bool atEnd = i == planned && !(endless && block == blocks - 1);
-            if (atEnd && control.holds_at_block_end()) control.pause();
+            if (atEnd && control.holds_at_block_end()) control.hold();
             control.checkpoint();
             if (control.order_pending()) {
                 const BlockOrder order = *control.take_order();

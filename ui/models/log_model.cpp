@@ -2,34 +2,33 @@
 
 #include <QApplication>
 #include <QPalette>
+#include <QStringList>
 
-#include "ui/format.h"
 #include "ui/theme.h"
 
 namespace calibench {
 
 void LogModel::add(Severity severity, const QString& message, const QString& module) {
     const int row = rowCount();
-    if (severity == Severity::Warning) {
-        if (const auto known = m_warningRows.constFind({module, message}); known != m_warningRows.constEnd()) {
-            ++m_entries[static_cast<size_t>(*known)].count;
-            Q_EMIT dataChanged(index(*known, CountColumn), index(*known, CountColumn));
-            return;
-        }
-        m_warningRows.insert({module, message}, row);
-    }
     beginInsertRows({}, row, row);
     m_entries.push_back({QTime::currentTime(), severity, message, module});
     endInsertRows();
-    if (severity == Severity::Warning) Q_EMIT warningCountChanged(warningCount());
 }
 
 void LogModel::clear() {
     beginResetModel();
     m_entries.clear();
-    m_warningRows.clear();
     endResetModel();
-    Q_EMIT warningCountChanged(0);
+}
+
+QString LogModel::plainText(const QModelIndexList& rows) const {
+    QStringList lines;
+    for (const QModelIndex& row : rows) {
+        QStringList cells;
+        for (int column = 0; column < NUM_COLUMNS; ++column) cells << row.siblingAtColumn(column).data().toString();
+        lines << cells.join(QLatin1Char('\t'));
+    }
+    return lines.join(QLatin1Char('\n')) + QLatin1Char('\n');
 }
 
 int LogModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_entries.size()); }
@@ -40,11 +39,9 @@ QVariant LogModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
     const Entry& entry = m_entries[static_cast<size_t>(index.row())];
     if (role == ModuleRole) return entry.module;
-    if (role == SeverityRole) return static_cast<int>(entry.severity);
     if (role == Qt::ForegroundRole) {
         const QPalette palette = QApplication::palette();
         if (index.column() == TimeColumn || index.column() == ModuleColumn) return mutedText(palette);
-        if (entry.severity == Severity::Warning) return warningColour(palette);
         if (entry.severity == Severity::Error) return errorColour(palette);
     }
     if (role == Qt::DecorationRole && index.column() == MessageColumn)
@@ -55,7 +52,6 @@ QVariant LogModel::data(const QModelIndex& index, int role) const {
         case TimeColumn: return entry.time.toString(QStringLiteral("HH:mm:ss"));
         case MessageColumn: return entry.message;
         case ModuleColumn: return entry.module;
-        case CountColumn: return entry.count > 1 ? QStringLiteral("× ") + formatCount(entry.count) : QString();
         default: return {};
     }
 }
@@ -66,7 +62,6 @@ QVariant LogModel::headerData(int section, Qt::Orientation orientation, int role
         case TimeColumn: return tr("Time");
         case MessageColumn: return tr("Message");
         case ModuleColumn: return tr("Module");
-        case CountColumn: return tr("Times");
         default: return {};
     }
 }

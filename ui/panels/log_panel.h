@@ -8,7 +8,7 @@ namespace calibench {
 
 class LogModel;
 
-/// What happened, newest at the bottom; a double click picks the module that a message speaks of.
+/// What happened, newest at the bottom; a double click or Enter picks the block that a message speaks of.
 class LogPanel : public QWidget {
     Q_OBJECT
 

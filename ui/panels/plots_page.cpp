@@ -48,6 +48,17 @@ int PlotsPage::currentTab() const { return m_tabs->currentIndex(); }
 
 void PlotsPage::setCurrentTab(int index) { m_tabs->setCurrentIndex(index); }
 
+void PlotsPage::showEvidence(Warning::Kind kind) {
+    switch (kind) {
+        case Warning::Kind::General: return;
+        case Warning::Kind::Plateau: return setCurrentTab(2);
+        case Warning::Kind::StarvedExpert: return setCurrentTab(1);
+        case Warning::Kind::NotFinite:
+        case Warning::Kind::ClippedRange:
+        case Warning::Kind::Outliers: return setCurrentTab(0);
+    }
+}
+
 void PlotsPage::showState() {
     if (!m_controller.active()) m_ranges->settle();
     const bool nothingKnown = !m_controller.record().started();

@@ -2,6 +2,8 @@
 
 #include <QWidget>
 
+#include "core/calibration/run_events.h"
+
 class QTabWidget;
 
 namespace calibench {
@@ -23,6 +25,8 @@ public:
     void showBlock(int block);
     [[nodiscard]] int currentTab() const;
     void setCurrentTab(int index);
+    /// Turns to the plot that shows what warnings of this kind speak of.
+    void showEvidence(Warning::Kind kind);
 
 Q_SIGNALS:
     void runRequested();
