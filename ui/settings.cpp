@@ -36,6 +36,8 @@ const QStringList PreferenceKeys{ThemeKey, WorkspaceKey, ExportKey, ThreadsKey, 
 
 }  // namespace
 
+QStringList themeNames() { return {QStringLiteral("system"), QStringLiteral("light"), QStringLiteral("dark")}; }
+
 int threadsFor(const RunOptions& options, int cores) {
     constexpr int Few = 4;  // one of four cores is missed more than the window's few milliseconds are
     if (options.threads > 0) return options.threads;
@@ -49,14 +51,12 @@ Settings::Settings(const QString& file, QObject* parent) : QObject(parent), m_ow
 
 Theme Settings::theme() const {
     if (m_themeOverride) return *m_themeOverride;
-    const QString name = m_store->value(ThemeKey).toString();
-    return name == QLatin1String("light") ? Theme::Light : name == QLatin1String("dark") ? Theme::Dark : Theme::System;
+    return static_cast<Theme>(std::max<qsizetype>(0, themeNames().indexOf(m_store->value(ThemeKey).toString())));
 }
 
 void Settings::setTheme(Theme theme) {
-    const char* name = theme == Theme::Light ? "light" : theme == Theme::Dark ? "dark" : "system";
     m_themeOverride.reset();
-    setPreference(ThemeKey, QString::fromLatin1(name));
+    setPreference(ThemeKey, themeNames()[static_cast<qsizetype>(theme)]);
     Q_EMIT themeChanged(theme);
 }
 
@@ -156,6 +156,14 @@ void Settings::setPreference(const QString& key, const QVariant& value) {
     m_store->setValue(key, value);
     Q_EMIT preferencesChanged();
 }
+
+int Settings::starvedPercent() const { return m_store->value(QStringLiteral("plots/starved_percent"), 10).toInt(); }
+
+void Settings::setStarvedPercent(int percent) { m_store->setValue(QStringLiteral("plots/starved_percent"), percent); }
+
+int Settings::recipeView() const { return m_store->value(QStringLiteral("recipe/view"), 0).toInt(); }
+
+void Settings::setRecipeView(int view) { m_store->setValue(QStringLiteral("recipe/view"), view); }
 
 int Settings::plotTab() const { return m_store->value(QStringLiteral("window/tab"), 0).toInt(); }
 

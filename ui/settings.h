@@ -10,6 +10,7 @@
 namespace calibench {
 
 enum class Theme { System, Light, Dark };
+[[nodiscard]] QStringList themeNames();  ///< as they are stored and named on the command line, in the order of Theme
 
 /// How many tokens of which text a run looks at, and the few numbers that may override the recipe.
 struct DataSettings {
@@ -76,6 +77,13 @@ public:
     /// Empty when the layout was saved by another version of the window.
     [[nodiscard]] QByteArray windowGeometry() const { return layoutValue(QStringLiteral("window/geometry")); }
     [[nodiscard]] QByteArray windowState() const { return layoutValue(QStringLiteral("window/state")); }
+    /// Experts that see less than this percentage of their block's mean are outlined.
+    [[nodiscard]] int starvedPercent() const;
+    void setStarvedPercent(int percent);
+
+    /// RecipePanel::View
+    [[nodiscard]] int recipeView() const;
+    void setRecipeView(int view);
     [[nodiscard]] int plotTab() const;
     void setPlotTab(int tab);
     void saveWindow(const QByteArray& geometry, const QByteArray& state);

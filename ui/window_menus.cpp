@@ -14,6 +14,7 @@
 #include "ui/main_window.h"
 #include "ui/panels/progress_line.h"
 #include "ui/project/project_document.h"
+#include "ui/recipe/recipe_panel.h"
 
 namespace calibench {
 
@@ -24,6 +25,7 @@ QString tr(const char* text) { return QCoreApplication::translate("WindowMenus",
 /// A menu of paths that is read anew whenever it opens; what is no longer there stays in it, greyed.
 void addRecentMenu(QMenu* parent, const QString& title, std::function<QStringList()> paths, std::function<void(const QString&)> open) {
     QMenu* menu = parent->addMenu(title);
+    menu->setObjectName(recentMenuName());
     QObject::connect(menu, &QMenu::aboutToShow, menu, [menu, paths = std::move(paths), open = std::move(open)] {
         menu->clear();
         for (const QString& path : paths()) {
@@ -35,6 +37,8 @@ void addRecentMenu(QMenu* parent, const QString& title, std::function<QStringLis
 }
 
 }  // namespace
+
+QString recentMenuName() { return QStringLiteral("recent"); }
 
 void makeMenus(MainWindow& window, Actions& actions, Settings& settings, ProjectDocument& project, const QList<QDockWidget*>& docks) {
     QMenuBar* bar = window.menuBar();
@@ -52,6 +56,8 @@ void makeMenus(MainWindow& window, Actions& actions, Settings& settings, Project
     file->addAction(actions.settings);
     file->addSeparator();
     file->addAction(actions.quit);
+
+    bar->addMenu(tr("&Edit"))->addActions({window.recipePanel()->undoAction(), window.recipePanel()->redoAction()});
 
     QMenu* run = bar->addMenu(tr("&Run"));
     run->addActions({actions.check, actions.run, actions.continueRun, actions.pause, actions.stop});

@@ -1,7 +1,10 @@
 #include "ui/recipe/recipe_editor.h"
 
+#include <QAction>
+#include <QContextMenuEvent>
 #include <QFontDatabase>
 #include <QHelpEvent>
+#include <QMenu>
 #include <QMimeData>
 #include <QPainter>
 #include <QTextBlock>
@@ -22,6 +25,7 @@ public:
 
 protected:
     void paintEvent(QPaintEvent* event) override { m_editor->paintGutter(event); }
+    void mousePressEvent(QMouseEvent* event) override { m_editor->pressGutter(event); }
 
 private:
     RecipeEditor* const m_editor;
@@ -47,6 +51,7 @@ RecipeEditor::RecipeEditor(QWidget* parent) : QPlainTextEdit(parent), m_gutter(n
 
 void RecipeEditor::setDiagnostics(std::vector<Diagnostic> diagnostics) {
     m_diagnostics = std::move(diagnostics);
+    m_checkedRevision = document()->revision();
     underlineProblems();
     m_gutter->update();
 }
@@ -58,6 +63,14 @@ QString RecipeEditor::problemsOfLine(int line) const {
     return sentences.join(QLatin1Char('\n'));
 }
 
+std::vector<Fix> RecipeEditor::fixesOfLine(int line) const {
+    std::vector<Fix> fixes;
+    if (m_checkedRevision != document()->revision()) return fixes;
+    for (const Diagnostic& diagnostic : m_diagnostics)
+        if (diagnostic.line == line) fixes.insert(fixes.end(), diagnostic.fixes.begin(), diagnostic.fixes.end());
+    return fixes;
+}
+
 void RecipeEditor::goToLine(int line) {
     const QTextBlock block = document()->findBlockByNumber(std::max(0, line - 1));
     if (!block.isValid()) return;
@@ -66,13 +79,70 @@ void RecipeEditor::goToLine(int line) {
     setFocus();
 }
 
-void RecipeEditor::replaceText(const QString& text) {
+QString RecipeEditor::text() const { return document()->toRawText().replace(QChar::ParagraphSeparator, QLatin1Char('\n')); }
+
+void RecipeEditor::replaceText(const QString& text, const QString& place) {
+    const QString before = this->text();
+    if (before == text) return;
+    const qsizetype shorter = std::min(before.size(), text.size());
+    qsizetype head = std::mismatch(before.begin(), before.begin() + shorter, text.begin()).first - before.begin();
+    if (head > 0 && before[head - 1].isHighSurrogate()) --head;
+    qsizetype tail = std::mismatch(before.rbegin(), before.rbegin() + (shorter - head), text.rbegin()).first - before.rbegin();
+    if (tail > 0 && before[before.size() - tail].isLowSurrogate()) --tail;
+
     QTextCursor cursor(document());
-    cursor.beginEditBlock();
-    cursor.select(QTextCursor::Document);
-    cursor.insertText(text);
+    const bool sameStep = !place.isEmpty() && place == m_place && m_placeRevision == document()->revision();
+    sameStep ? cursor.joinPreviousEditBlock() : cursor.beginEditBlock();
+    cursor.setPosition(static_cast<int>(head));
+    cursor.setPosition(static_cast<int>(before.size() - tail), QTextCursor::KeepAnchor);
+    cursor.insertText(text.mid(head, text.size() - tail - head));
     cursor.endEditBlock();
-    moveCursor(QTextCursor::Start);
+    m_place = place;
+    m_placeRevision = document()->revision();
+}
+
+QList<QAction*> RecipeEditor::makeFixActions(int line, QObject* parent) {
+    QList<QAction*> actions;
+    for (const Fix& fix : fixesOfLine(line)) {
+        auto* action = new QAction(symbolicIcon(QStringLiteral("lamp")), QString::fromStdString(fix.label), parent);
+        connect(action, &QAction::triggered, this, [this, fix] { Q_EMIT fixChosen(fix); });
+        actions << action;
+    }
+    return actions;
+}
+
+void RecipeEditor::openFixMenu(int line, const QPoint& at) {
+    auto* menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->addActions(makeFixActions(line, menu));
+    if (menu->isEmpty()) {
+        menu->addAction(problemsOfLine(line).isEmpty() ? tr("Nothing is wrong on this line") : tr("No fix is known for this line"))->setEnabled(false);
+    } else {
+        menu->setActiveAction(menu->actions().constFirst());
+    }
+    menu->popup(at);
+}
+
+void RecipeEditor::showFixes() {
+    const QRect cursor = cursorRect();
+    openFixMenu(textCursor().blockNumber() + 1, viewport()->mapToGlobal(cursor.bottomLeft()));
+}
+
+void RecipeEditor::contextMenuEvent(QContextMenuEvent* event) {
+    QMenu* menu = createStandardContextMenu(event->pos());
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    const QList<QAction*> fixes = makeFixActions(cursorForPosition(event->pos()).blockNumber() + 1, menu);
+    if (!fixes.isEmpty()) {
+        QAction* first = menu->actions().value(0);
+        menu->insertActions(first, fixes);
+        menu->insertSeparator(first);
+    }
+    menu->popup(event->globalPos());
+}
+
+void RecipeEditor::pressGutter(const QMouseEvent* event) {
+    const int line = cursorForPosition({0, event->pos().y()}).blockNumber() + 1;
+    if (!fixesOfLine(line).empty()) openFixMenu(line, m_gutter->mapToGlobal(event->pos()));
 }
 
 void RecipeEditor::underlineProblems() {
@@ -122,6 +192,9 @@ void RecipeEditor::keyPressEvent(QKeyEvent* event) {
         insertPlainText(QStringLiteral("  "));  // YAML takes no tabs
         return;
     }
+    const bool wantsFixes = (event->key() == Qt::Key_Period && event->modifiers() == Qt::ControlModifier) ||
+                            (event->key() == Qt::Key_Return && event->modifiers() == Qt::AltModifier);
+    if (wantsFixes) return showFixes();
     QPlainTextEdit::keyPressEvent(event);
 }
 
@@ -155,7 +228,11 @@ void RecipeEditor::paintGutter(QPaintEvent* event) {
         painter.setPen(problem == m_diagnostics.end() ? mutedText(palette()) : isError ? errorColour(palette()) : warningColour(palette()));
         const QRectF place(0, area.top(), m_gutter->width() - 8, area.height());
         painter.drawText(place, Qt::AlignRight | Qt::AlignVCenter, QString::number(line));
-        if (problem != m_diagnostics.end()) painter.drawText(place.adjusted(3, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("!"));
+        if (problem == m_diagnostics.end()) continue;
+        if (fixesOfLine(line).empty())
+            painter.drawText(place.adjusted(4, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("!"));
+        else
+            symbolicIcon(QStringLiteral("lamp")).paint(&painter, QRect(1, static_cast<int>(area.center().y()) - 6, 12, 12));
     }
 }
 

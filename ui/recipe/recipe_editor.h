@@ -10,7 +10,7 @@ namespace calibench {
 
 class YamlHighlighter;
 
-/// A YAML editor with line numbers that underlines what is wrong where it is wrong.
+/// A YAML editor with line numbers that underlines what is wrong where it is wrong, and offers the fixes that are known.
 class RecipeEditor : public QPlainTextEdit {
     Q_OBJECT
 
@@ -20,13 +20,26 @@ public:
     void setDiagnostics(std::vector<Diagnostic> diagnostics);
     /// The sentences that belong to a line, 1-based; empty when it has none.
     [[nodiscard]] QString problemsOfLine(int line) const;
+    /// Changes of the text that would settle a problem of that line; empty once the text has changed since it was checked.
+    [[nodiscard]] std::vector<Fix> fixesOfLine(int line) const;
     void goToLine(int line);
-    /// Replaces all of the text as one step that can be undone.
-    void replaceText(const QString& text);
+    /// What is written, to the last byte: toPlainText() makes spaces of no-break spaces.
+    [[nodiscard]] QString text() const;
+    /// Makes the text `text`, as one step that can be undone. Only what differs is touched, so that the cursor and the view stay
+    /// where they are. Calls with the same `place` in a row are one step together; an empty place always is a step of its own.
+    void replaceText(const QString& text, const QString& place = {});
+    /// The next replaceText() is a step of its own.
+    void endStep() { m_place.clear(); }
+    /// Offers the fixes of the cursor's line in a menu.
+    void showFixes();
+
+Q_SIGNALS:
+    void fixChosen(const calibench::Fix& fix);
 
 protected:
     bool event(QEvent* event) override;
     void changeEvent(QEvent* event) override;
+    void contextMenuEvent(QContextMenuEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     bool canInsertFromMimeData(const QMimeData* source) const override;
@@ -37,11 +50,17 @@ private:
     [[nodiscard]] int gutterWidth() const;
     void updateGutterWidth();
     void paintGutter(QPaintEvent* event);
+    void pressGutter(const QMouseEvent* event);
+    [[nodiscard]] QList<QAction*> makeFixActions(int line, QObject* parent);
+    void openFixMenu(int line, const QPoint& at);
     void underlineProblems();
 
     QWidget* m_gutter;
     YamlHighlighter* m_highlighter;
     std::vector<Diagnostic> m_diagnostics;
+    int m_checkedRevision = -1;  ///< of the document that the diagnostics are about
+    QString m_place;             ///< of the last replaceText(), and the document's revision after it
+    int m_placeRevision = -1;
 };
 
 }  // namespace calibench

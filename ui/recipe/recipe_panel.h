@@ -2,23 +2,33 @@
 
 #include <QWidget>
 
+#include "core/recipe/recipe.h"
+#include "ui/recipe/recipe_text.h"
+
+class QAction;
 class QLabel;
-class QListWidget;
 class QMenu;
+class QSplitter;
 class QToolButton;
 
 namespace calibench {
 
+class ProblemList;
 class RecipeEditor;
+class RecipeForm;
 class Session;
+class Settings;
 
-/// The recipe as a document: presets, open and save, the editor, and what is wrong with it.
+/// The recipe as a document: presets, open and save, a form and a YAML editor for the same text, what the recipe does to the model
+/// and what is wrong with it. One undo stack, the editor's, is that of all who change the recipe.
 class RecipePanel : public QWidget {
     Q_OBJECT
 
 public:
+    enum class View { Form, Yaml, Both };
+
     /// `presetFolder` holds *.yaml files; the first comment line of each is its description.
-    RecipePanel(Session& session, const QString& presetFolder, QWidget* parent = nullptr);
+    RecipePanel(Session& session, Settings& settings, const QString& presetFolder, QWidget* parent = nullptr);
 
     /// Both return an error sentence, empty on success.
     [[nodiscard]] QString open(const QString& file);
@@ -30,23 +40,46 @@ public:
     [[nodiscard]] QString file() const { return m_file; }
     [[nodiscard]] bool modified() const;
     [[nodiscard]] RecipeEditor* editor() const { return m_editor; }
+    [[nodiscard]] RecipeForm* form() const { return m_form; }
+    /// Of the recipe, whoever changed it; for the Edit menu.
+    [[nodiscard]] QAction* undoAction() const { return m_undo; }
+    [[nodiscard]] QAction* redoAction() const { return m_redo; }
+    [[nodiscard]] View view() const { return m_view; }
+    void setView(View view);
 
 Q_SIGNALS:
     void openRequested();
     void saveRequested();
     void documentChanged();  ///< file() or modified()
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
+    QWidget* makeToolBar(const QString& presetFolder);
     void fillPresets(QMenu* menu, const QString& folder);
+    void makeUndo();
+    void connectEditor();
+    void change(const QString& yaml, const QString& place = {});
+    void makeFix(const Fix& fix);
+    void goToLine(int line);
     void rewrite();
     void showChecked();
+    void showEffect();
 
     Session& m_session;
+    Settings& m_settings;
     QString m_file;
+    RecipeText m_saved;  ///< as the file has it: line ends, byte order mark
+    View m_view = View::Form;
     RecipeEditor* m_editor;
-    QLabel* m_count;
-    QListWidget* m_problems;
+    RecipeForm* m_form;
+    QSplitter* m_views;
+    QLabel *m_effect, *m_count;
+    ProblemList* m_problems;
+    QList<QToolButton*> m_switch;  ///< in the order of enum View
     QToolButton* m_rewrite;
+    QAction *m_undo, *m_redo;
 };
 
 }  // namespace calibench
