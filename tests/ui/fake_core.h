@@ -49,6 +49,8 @@ inline CoreServices fakeCore(bool endless = false) {
         scheme.weights = QuantizationArgs{.num_bits = name[1] - '0', .group_size = 128, .strategy = Strategy::Group};
         return scheme;
     };
+    services.observerNames = [] { return std::vector<std::string>{"memoryless_minmax", "minmax", "mse"}; };
+    services.recipeValues = [](const std::string&) { return nlohmann::ordered_json(); };
     services.withOverride = [](const std::string& recipe, const ModelSummary&, const std::vector<std::string>& modules, const QuantizationScheme& scheme) {
         return concat(recipe, "# W", scheme.weights->num_bits, " g", *scheme.weights->group_size, ": ", list_names(modules, modules.size()), "\n");
     };
