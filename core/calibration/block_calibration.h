@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/calibration/module_observers.h"
+#include "core/calibration/block_attempt.h"
+#include "core/calibration/block_observation.h"
 #include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
 #include "core/checkpoint/compressor.h"
@@ -19,48 +19,49 @@ struct HiddenStates {
     at::Tensor quantized;  ///< Xq: of the quantized model; the same tensor as X until something is quantized
 };
 
-/// Calibrates one decoder block: observes it, rounds or tunes its weights, moves the hidden states behind it.
+/// Calibrates one decoder block: observes it, rounds or tunes its weights, moves the hidden states behind it. Obeys the orders
+/// that come meanwhile: the block is attempted again with other settings, and one of the attempts is kept.
 class BlockCalibration {
 public:
-    /// `loss_mask` [samples, seq], bool: positions that count.
-    BlockCalibration(const RunPlan& plan, DecoderBlock& block, int64_t index, const at::Tensor& loss_mask, RunReporter& reporter);
+    /// `loss_mask` [samples, seq], bool: positions that count. `plan` changes when an order changes the recipe.
+    BlockCalibration(RunPlan& plan, DecoderBlock& block, int64_t index, const at::Tensor& loss_mask, RunReporter& reporter);
 
     /// The block is left with the weights that a reader of the checkpoint will see. Returns what the checkpoint stores of its
-    /// quantized modules, under full names.
+    /// quantized modules, under full names; what became of the block is for the caller to tell.
     [[nodiscard]] std::vector<NamedTensor> run(HiddenStates& hidden);
     [[nodiscard]] const BlockFinished& outcome() const { return outcome_; }
 
     /// Whether run() changes what the block computes.
     [[nodiscard]] static bool quantizes(const RunPlan& plan, int64_t index);
-    /// The work of run(), in forward passes of one sample.
+    /// The work of run(), in forward passes of one sample, as long as nobody gives orders.
     [[nodiscard]] static double work(const RunPlan& plan, int64_t index);
 
 private:
-    using OnBatch = std::function<void(int64_t begin, const at::Tensor& outputs)>;
+    /// Sleeps while the run is paused; afterwards `next_` holds what is to be attempted instead, if anything.
+    void hear_orders();
+    void obey(const BlockOrder& order);
+    void warn_and_pause(Warning::Kind kind, const std::string& message);
+    void require_projections(const BlockRecipe& recipe) const;
+    void drop_late_order();
+    void carry_out(BlockAttempt& attempt);
+    void hold_if_wanted(const BlockAttempt& attempt);
+    void begin_again();
+    [[nodiscard]] BlockAttempt& choose();
+    [[nodiscard]] std::unique_ptr<BlockAttempt> make_attempt(int64_t number, BlockRecipe recipe);
+    void tell_recipe(const BlockRecipe& recipe);
 
-    void observe_weights();
-    [[nodiscard]] at::Tensor run_reference(const at::Tensor& inputs);
-    void observe_experts(const at::Tensor& inputs);
-    void quantize_activations();
-    void quantize_cache();
-    void round_to_nearest();
-    void tune(size_t tuning, const at::Tensor& inputs, const at::Tensor& outputs);
-    void store(const std::string& module, const QParams& weight, const at::Tensor& integers = {});
-    [[nodiscard]] at::Tensor run_quantized(const at::Tensor& inputs, const at::Tensor& outputs);
-    /// The block over all samples, batch by batch; may be cancelled between any two.
-    [[nodiscard]] at::Tensor forward_all(const at::Tensor& inputs, const OnBatch& on_batch = {});
-
-    const RunPlan& plan_;
-    const ModulePlans& modules_;
-    DecoderBlock& block_;
-    at::Tensor loss_mask_;
+    RunPlan& plan_;
+    FloatBlock block_;
+    int64_t index_;
     RunReporter& reporter_;
-    std::map<std::string, Linear*> linears_;
-    std::map<std::string, at::Tensor> weights_;   ///< of modules_, as the source checkpoint has them
-    std::map<std::string, ModuleObservers> observers_;  ///< of modules_
-    std::unique_ptr<Observer> key_observer_, value_observer_;  ///< of a cache with static scales
-    std::map<std::string, ModuleQParams> activations_;  ///< static scales of modules_
-    std::vector<NamedTensor> stored_;
+    BlockObservation observation_;
+    BlockStates states_;
+    std::unique_ptr<BlockAttempt> best_;    ///< of the attempts before the newest; null when there is one only
+    std::unique_ptr<BlockAttempt> newest_;
+    std::optional<BlockRecipe> next_;
+    BlockOrder::Keep keep_ = BlockOrder::Keep::Better;
+    bool finish_ = false;
+    std::string told_recipe_;
     BlockFinished outcome_;
 };
 

@@ -10,6 +10,7 @@
 #include "core/base/text.h"
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
+#include "core/calibration/restored_block.h"
 #include "core/models/module_plan.h"
 
 namespace calibench {
@@ -21,6 +22,7 @@ static std::optional<int64_t> pad_token_id(const ModelConfig& config) {
 }
 
 CalibrationPipeline::CalibrationPipeline(RunPlan& plan, RunReporter& reporter) : plan_(plan), reporter_(reporter) {
+    if (!plan.config.run_dir.empty()) store_.emplace(plan.config.run_dir);
     const CalibrationSet& samples = plan.samples;
     input_ids_ = at::tensor(samples.input_ids).view({samples.num_samples, samples.seq_len});
     loss_mask_ = make_loss_mask(input_ids_, {}, pad_token_id(plan.model->config())).to(plan.model->options().device);
@@ -30,12 +32,14 @@ CalibrationPipeline::CalibrationPipeline(RunPlan& plan, RunReporter& reporter) :
 
 RunSummary CalibrationPipeline::run() {
     const at::NoGradGuard no_grad;
+    const auto first = static_cast<int64_t>(plan_.done.size());
     double work = plan_.head && !plan_.head_is_embedding() ? 1 : 0;
-    for (int64_t block = 0; block < plan_.summary.num_blocks; ++block) work += BlockCalibration::work(plan_, block);
+    for (int64_t block = 0; block < plan_.summary.num_blocks; ++block)
+        work += block < first ? work_of_restoring(plan_) : BlockCalibration::work(plan_, block);
     reporter_.start_progress(work, plan_.summary.num_blocks);
 
     embed();
-    for (int64_t block = 0; block < plan_.summary.num_blocks; ++block) calibrate_block(block);
+    for (int64_t block = 0; block < plan_.summary.num_blocks; ++block) block < first ? restore_block(block) : calibrate_block(block);
     if (plan_.head && !plan_.head_is_embedding()) calibrate_head();
     if (plan_.unties_embeddings && plan_.writer) export_untied_head();
     export_as_they_are("");
@@ -107,10 +111,23 @@ void CalibrationPipeline::calibrate_block(int64_t index) {
     const auto block = plan_.model->load_block(index);
     BlockCalibration calibration(plan_, *block, index, loss_mask_, reporter_);
     const auto stored = calibration.run(hidden_);
-    if (BlockCalibration::quantizes(plan_, index)) outcomes_.push_back(calibration.outcome());
+    if (store_) store_->keep(block->name(), {stored, plan_.blocks[static_cast<size_t>(index)]});
+    reporter_.send(calibration.outcome());  // from here on a run that goes on takes the block over
+    export_block(index, stored, calibration.outcome());
+}
+
+void CalibrationPipeline::restore_block(int64_t index) {
+    const auto block = plan_.model->load_block(index);
+    const FinishedBlock finished = store_->read(block->name());
+    run_restored_block(plan_, *block, index, finished, hidden_, reporter_);
+    export_block(index, finished.tensors, plan_.done[static_cast<size_t>(index)]);
+}
+
+void CalibrationPipeline::export_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome) {
+    if (BlockCalibration::quantizes(plan_, index)) outcomes_.push_back(outcome);
     if (plan_.writer) plan_.writer->add(stored);
     for (const auto& [module, todo] : plan_.blocks[static_cast<size_t>(index)]) exported_.insert(module + ".weight");
-    export_as_they_are(block->name() + ".");
+    export_as_they_are(block_name(index) + ".");
 }
 
 void CalibrationPipeline::calibrate_head() {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 
 #include "core/calibration/block_calibration.h"
+#include "core/calibration/block_store.h"
 #include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
 
@@ -25,6 +27,9 @@ private:
     /// The embedding with the weight that a reader will see.
     [[nodiscard]] at::Tensor calibrate_embedding();
     void calibrate_block(int64_t index);
+    /// A block that an earlier part of the run has finished.
+    void restore_block(int64_t index);
+    void export_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome);
     void calibrate_head();
     /// Rounds a module outside the blocks to nearest and exports it.
     void store_outer(Linear& linear, const at::Tensor& weight, const ModulePlan& plan, const ModuleObservers& observers);
@@ -38,6 +43,7 @@ private:
     at::Tensor input_ids_;  ///< int64 [samples, seq]
     at::Tensor loss_mask_;  ///< bool [samples, seq]
     HiddenStates hidden_;
+    std::optional<BlockStore> store_;  ///< of what is done, so that the run can go on behind it
     std::set<std::string> exported_;
     std::vector<BlockFinished> outcomes_;
 };

@@ -129,7 +129,7 @@ private:
             const int64_t activations = batch_size_ * config_.seq_len * (10 * model_.hidden_size + 4 * block.widest_intermediate) * number_bytes;
             largest = std::max(largest, block.weights * number_bytes + tuning + activations);
         }
-        report_.peak_memory_bytes = kLibraryBytes + largest + 3 * hidden_states;
+        report_.peak_memory_bytes = kLibraryBytes + largest + 4 * hidden_states;  // X, Xq, Y, and what comes of Xq
     }
 
     /// Two forward passes of all samples, and three passes per tuned sample.

@@ -22,7 +22,17 @@ void ProgressEstimate::resume() {
     paused_since_.reset();
 }
 
-double ProgressEstimate::fraction() const {
+void ProgressEstimate::add(double work) {
+    done_ += work;
+    reached_ = std::max(reached_, share_done());
+}
+
+void ProgressEstimate::replan(double more_work) {
+    total_ += more_work;
+    reached_ = std::max(reached_, share_done());
+}
+
+double ProgressEstimate::share_done() const {
     return total_ > 0 ? std::min(1.0, done_ / total_) : 0;
 }
 
@@ -32,8 +42,9 @@ double ProgressEstimate::elapsed_seconds() const {
 }
 
 std::optional<double> ProgressEstimate::remaining_seconds() const {
-    if (fraction() < 0.01) return {};
-    return (elapsed_seconds() - seconds_before_work_) * (1 - fraction()) / fraction();
+    const double share = share_done();
+    if (share < 0.01) return {};
+    return (elapsed_seconds() - seconds_before_work_) * (1 - share) / share;
 }
 
 }  // namespace calibench

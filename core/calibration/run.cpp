@@ -7,7 +7,9 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/block_store.h"
 #include "core/calibration/calibration_pipeline.h"
+#include "core/calibration/continued_run.h"
 #include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
 #include "core/evaluation/compute_options.h"
@@ -29,13 +31,22 @@ RunStarted describe_start(const RunPlan& plan) {
     started.device = device_name(options.device);
     started.dtype = dtype_name(options.dtype);
     started.threads = at::get_num_threads();
+    started.first_block = static_cast<int64_t>(plan.done.size());
     return started;
 }
 
 RunSummary carry_out(const RunConfig& config, RunReporter& reporter) {
     if (config.threads > 0) at::set_num_threads(config.threads);
-    RunPlan plan = prepare_run(config);
-    if (!config.run_dir.empty()) reporter.open_journal(config.run_dir, config);
+    std::optional<ContinuedRun> earlier;
+    if (config.resume) earlier = continue_run(config);
+    RunPlan plan = prepare_run(earlier ? earlier->config : config);
+    if (earlier) {
+        take_over(plan, earlier->outcomes);
+        reporter.take_over(static_cast<int64_t>(plan.done.size()));
+        reporter.journal_to(std::move(earlier->directory));
+    } else if (!config.run_dir.empty()) {
+        reporter.journal_to(std::make_unique<RunDirectory>(config.run_dir, config));
+    }
     reporter.send(describe_start(plan));
     for (const auto& warning : plan.warnings) reporter.send(Warning{"", warning});
     return CalibrationPipeline(plan, reporter).run();
@@ -57,6 +68,7 @@ RunSummary run_calibration(const RunConfig& config, RunListener& listener, RunCo
     try {
         const RunSummary summary = carry_out(config, reporter);
         reporter.send_last(RunFinished{summary});
+        if (!config.run_dir.empty()) BlockStore(config.run_dir).remove_all();
         return summary;
     } catch (const Cancelled&) {
         reporter.send_last(RunStopped{reporter.blocks_done()});

@@ -59,19 +59,6 @@ void take_diagnostics(const std::vector<Diagnostic>& diagnostics, RunPlan& plan,
     }
 }
 
-AutoRoundOptions tuning_options(const AutoRoundSettings& settings, const RunPlan& plan, DType checkpoint_dtype) {
-    AutoRoundOptions options;
-    options.iters = settings.iters;
-    options.batch_size = std::min(settings.batch_size, plan.samples.num_samples);
-    options.lr = settings.lr;
-    options.minmax_lr = settings.minmax_lr;
-    options.enable_minmax_tuning = settings.enable_minmax_tuning;
-    options.enable_quanted_input = settings.enable_quanted_input;
-    options.seed = plan.config.seed;
-    options.checkpoint_dtype = checkpoint_dtype;
-    return options;
-}
-
 /// Spreads the resolved recipe over the blocks.
 void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved) {
     std::map<std::string, const ModuleInfo*> info;
@@ -80,20 +67,20 @@ void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved) {
         if (module.expert >= 0) plan.expert_of[module.name] = module.expert;
     }
 
-    std::vector<std::optional<size_t>> tuning_of(plan.recipe.modifiers.size());
+    std::vector<std::optional<size_t>> tuning_index(plan.recipe.modifiers.size());
     for (size_t i = 0; i < plan.recipe.modifiers.size(); ++i) {
-        const auto* settings = std::get_if<AutoRoundSettings>(&plan.recipe.modifiers[i].settings);
-        if (!settings) continue;
-        plan.batch_size = settings->batch_size;
-        if (settings->iters == 0) continue;
-        tuning_of[i] = plan.tunings.size();
-        plan.tunings.push_back(tuning_options(*settings, plan, plan.model->config().dtype));
+        const Modifier& modifier = plan.recipe.modifiers[i];
+        if (const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings)) plan.batch_size = settings->batch_size;
+        const auto tuning = tuning_of(modifier, plan);
+        if (!tuning) continue;
+        tuning_index[i] = plan.tunings.size();
+        plan.tunings.push_back(*tuning);
     }
 
     plan.blocks.resize(static_cast<size_t>(plan.summary.num_blocks));
     for (const auto& module : resolved.modules) {
         const ModuleInfo& where = *info.at(module.name);
-        ModulePlan todo{module.scheme, infer_format(module.scheme), tuning_of[module.modifier], where.expert};
+        ModulePlan todo{module.scheme, infer_format(module.scheme), tuning_index[module.modifier], where.expert};
         if (where.block >= 0) {
             plan.blocks[static_cast<size_t>(where.block)].emplace(module.name, std::move(todo));
             continue;
@@ -112,22 +99,6 @@ std::string class_for_readers(const std::string& class_name) {
     const bool is_gate = gate != std::string::npos && (gate + 4 == class_name.size() || !std::islower(static_cast<unsigned char>(class_name[gate + 4])));
     const bool routes = is_gate || class_name.find("Router") != std::string::npos || class_name.find("Gating") != std::string::npos;
     return routes ? "Linear" : class_name;
-}
-
-/// Distinct schemes in model order, named as the reference names them.
-void plan_quantization_config(RunPlan& plan, const ResolvedRecipe& resolved) {
-    std::vector<std::pair<std::string, QuantizationScheme>> groups;
-    for (const auto& module : resolved.modules)
-        if (std::none_of(groups.begin(), groups.end(), [&](const auto& group) { return group.second == module.scheme; }))
-            groups.emplace_back(concat("group_", groups.size()), module.scheme);
-    std::set<std::string> quantized, classes;
-    for (const auto& module : resolved.modules) quantized.insert(module.name);
-    for (const auto& module : plan.summary.modules)
-        if (quantized.contains(module.name)) classes.insert(class_for_readers(module.class_name));
-    std::vector<std::string> ignored;
-    for (const auto& module : plan.summary.modules)  // a class of which nothing is quantized needs no exceptions
-        if (classes.contains(class_for_readers(module.class_name)) && !quantized.contains(module.name)) ignored.push_back(module.name);
-    plan.quantization_config = quantization_config_json(groups, ignored, resolved.kv_cache_scheme);
 }
 
 /// The export at its largest (nothing shrinks) plus the shard being assembled.
@@ -194,6 +165,36 @@ void apply_overrides(Recipe& recipe, const RunConfig& config) {
     }
 }
 
+std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPlan& plan) {
+    const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
+    if (!settings || settings->iters == 0) return {};
+    AutoRoundOptions options;
+    options.iters = settings->iters;
+    options.batch_size = std::min(settings->batch_size, plan.samples.num_samples);
+    options.lr = settings->lr;
+    options.minmax_lr = settings->minmax_lr;
+    options.enable_minmax_tuning = settings->enable_minmax_tuning;
+    options.enable_quanted_input = settings->enable_quanted_input;
+    options.seed = plan.config.seed;
+    options.checkpoint_dtype = plan.model->config().dtype;
+    return options;
+}
+
+nlohmann::json quantization_config_of(const ResolvedRecipe& resolved, const ModelSummary& model) {
+    std::vector<std::pair<std::string, QuantizationScheme>> groups;
+    for (const auto& module : resolved.modules)
+        if (std::none_of(groups.begin(), groups.end(), [&](const auto& group) { return group.second == module.scheme; }))
+            groups.emplace_back(concat("group_", groups.size()), module.scheme);
+    std::set<std::string> quantized, classes;
+    for (const auto& module : resolved.modules) quantized.insert(module.name);
+    for (const auto& module : model.modules)
+        if (quantized.contains(module.name)) classes.insert(class_for_readers(module.class_name));
+    std::vector<std::string> ignored;
+    for (const auto& module : model.modules)  // a class of which nothing is quantized needs no exceptions
+        if (classes.contains(class_for_readers(module.class_name)) && !quantized.contains(module.name)) ignored.push_back(module.name);
+    return quantization_config_json(groups, ignored, resolved.kv_cache_scheme);
+}
+
 RunPlan prepare_run(const RunConfig& config) {
     RunPlan plan;
     plan.config = config;
@@ -219,7 +220,7 @@ RunPlan prepare_run(const RunConfig& config) {
     problems.throw_if_any();
 
     plan.batch_size = std::min(config.batch_size.value_or(plan.batch_size), plan.samples.num_samples);
-    plan_quantization_config(plan, resolved);
+    plan.quantization_config = quantization_config_of(resolved, plan.summary);
     return plan;
 }
 

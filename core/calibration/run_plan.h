@@ -9,6 +9,7 @@
 
 #include "core/autoround/auto_round_options.h"
 #include "core/calibration/run_config.h"
+#include "core/calibration/run_events.h"
 #include "core/checkpoint/checkpoint_writer.h"
 #include "core/data/calibration_set.h"
 #include "core/models/causal_lm.h"
@@ -47,6 +48,7 @@ struct RunPlan {
     nlohmann::json quantization_config;
     std::unique_ptr<CheckpointWriter> writer;  ///< null: calibrate without export
     std::vector<std::string> warnings;
+    std::vector<BlockFinished> done;           ///< the first blocks, finished by an earlier part of this run
 
     [[nodiscard]] int64_t num_quantized_modules() const;
     /// The head is the embedding again, and stored with it.
@@ -56,6 +58,11 @@ struct RunPlan {
 
 /// Puts the iterations and the batch size of `config`, where it has any, in the place of the recipe's.
 void apply_overrides(Recipe& recipe, const RunConfig& config);
+
+/// What AutoRound is to do with the modules of `modifier`; unset: they are rounded to nearest.
+[[nodiscard]] std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPlan& plan);
+/// What config.json of the export says of its modules: distinct schemes in model order, named as the reference names them.
+[[nodiscard]] nlohmann::json quantization_config_of(const ResolvedRecipe& resolved, const ModelSummary& model);
 
 /// Opens and checks model, recipe, dataset and output. Throws InputError with everything that is wrong, a sentence a line.
 [[nodiscard]] RunPlan prepare_run(const RunConfig& config);

@@ -13,10 +13,6 @@ RunReporter::RunReporter(RunListener& listener, RunControl& control) : listener_
 
 RunReporter::~RunReporter() { control_.set_pause_listener(nullptr); }
 
-void RunReporter::open_journal(const std::filesystem::path& run_dir, const RunConfig& config) {
-    journal_ = std::make_unique<RunDirectory>(run_dir, config);
-}
-
 void RunReporter::send(const RunEvent& event) {
     if (std::holds_alternative<BlockFinished>(event)) ++blocks_done_;
     if (journal_) journal_->append(event);
@@ -30,6 +26,10 @@ void RunReporter::send_last(const RunEvent& event) noexcept {
         journal_.reset();
     }
     listener_.on_event(event);
+}
+
+void RunReporter::send_warnings() {
+    for (const Warning& warning : warnings_.take()) send(warning);
 }
 
 void RunReporter::start_progress(double total_work, int64_t num_blocks) {

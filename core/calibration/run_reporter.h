@@ -6,6 +6,7 @@
 #include "core/calibration/progress_estimate.h"
 #include "core/calibration/run_directory.h"
 #include "core/calibration/run_events.h"
+#include "core/calibration/run_warnings.h"
 
 namespace calibench {
 
@@ -18,7 +19,9 @@ public:
     RunReporter& operator=(const RunReporter&) = delete;
 
     /// From here on events are journalled too.
-    void open_journal(const std::filesystem::path& run_dir, const RunConfig& config);
+    void journal_to(std::unique_ptr<RunDirectory> directory) { journal_ = std::move(directory); }
+    /// An earlier part of the run has done that many blocks.
+    void take_over(int64_t blocks_done) { blocks_done_ = blocks_done; }
     void send(const RunEvent& event);
     /// The end of the stream: a journal that fails now must not hide how the run ended.
     void send_last(const RunEvent& event) noexcept;
@@ -27,9 +30,15 @@ public:
     void checkpoint() { control_.checkpoint(); }
     [[nodiscard]] RunControl& control() { return control_; }
 
+    /// Collects what a person should know of, until send_warnings().
+    [[nodiscard]] RunWarnings& warnings() { return warnings_; }
+    void send_warnings();
+
     void start_progress(double total_work, int64_t num_blocks);
     void enter_block(int64_t block) { position_.block = block; }
     void enter_stage(const std::string& stage, int64_t iters = 0);
+    /// There is that much more to do than was planned, or less.
+    void replan(double more_work) { estimate_.replan(more_work); }
     /// Adds work done, and tells of it at most ten times a second.
     void advance(double work, int64_t iteration = 0);
     [[nodiscard]] double elapsed_seconds() const { return estimate_.elapsed_seconds(); }
@@ -41,6 +50,7 @@ private:
     RunListener& listener_;
     RunControl& control_;
     std::unique_ptr<RunDirectory> journal_;
+    RunWarnings warnings_;
     ProgressEstimate estimate_;
     Progress position_;
     int64_t blocks_done_ = 0;

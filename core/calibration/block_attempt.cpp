@@ -1,0 +1,227 @@
+#include "core/calibration/block_attempt.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <ATen/ATen.h>
+
+#include "core/autoround/block_tuner.h"
+#include "core/base/text.h"
+#include "core/calibration/linear_store.h"
+#include "core/observers/fused_groups.h"
+#include "core/quantization/activation_quantizer.h"
+
+namespace calibench {
+
+/// Forward, backward and the step of one tuned sample, in forward passes.
+static constexpr double work_of_tuning = 3;
+
+BlockAttempt::BlockAttempt(const Place& place, int64_t number, BlockRecipe recipe)
+    : place_(place), number_(number), recipe_(std::move(recipe)) {
+    outcome_.block = place.index;
+    work_left_ = work();
+}
+
+double BlockAttempt::work(const AutoRoundOptions& options) {
+    return work_of_tuning * static_cast<double>(options.iters * options.batch_size);
+}
+
+double BlockAttempt::work() const {
+    double sum = num_samples();
+    for (const size_t tuning : tunings()) sum += work(recipe_.tunings[tuning]);
+    return sum;
+}
+
+std::vector<size_t> BlockAttempt::tunings() const {
+    std::set<size_t> used;
+    for (const auto& [name, module] : recipe_.modules)
+        if (module.tuning) used.insert(*module.tuning);
+    return {used.begin(), used.end()};
+}
+
+bool BlockAttempt::quantizes() const {
+    return place_.plan.kv_cache || !recipe_.modules.empty();
+}
+
+void BlockAttempt::round_to_nearest() {
+    place_.block.put_back();
+    if (!quantizes()) return;
+    for (const auto& [name, module] : recipe_.modules)
+        activations_[name] = place_.observation.of(name).activations(source_weight(name).scalar_type());
+    quantize_activations();
+    quantize_cache();
+    store_cache();
+
+    place_.reporter.enter_stage("rounding");
+    std::vector<Observer*> weights;
+    for (const auto& [name, observers] : place_.observation.modules()) {
+        if (!observers.weight) continue;
+        place_.reporter.checkpoint();
+        observers.weight->observe(source_weight(name).to(place_.block.linear(name).weight.device()));
+        weights.push_back(observers.weight.get());
+    }
+    std::vector<std::string> names;
+    for (const auto& [name, linear] : place_.block.linears()) names.push_back(name);
+    for (const auto& group : fused_weight_observers(names, weights)) share_global_scale(group);
+
+    for (const auto& [name, module] : recipe_.modules) {
+        if (module.tuning) continue;
+        place_.reporter.checkpoint();
+        const auto& weight = place_.observation.of(name).weight;
+        store(name, weight ? observed_qparams(*weight) : QParams{});
+    }
+}
+
+/// From here on every planned Linear rounds its activations as a reader of the checkpoint will.
+void BlockAttempt::quantize_activations() {
+    const at::ScalarType compute = place_.plan.model->options().dtype;
+    for (const auto& [name, module] : recipe_.modules) {
+        Linear& linear = place_.block.linear(name);
+        const ModuleQParams& stored = activations_.at(name);
+        if (module.scheme.input_activations)
+            linear.transform_input = make_activation_quantizer(*module.scheme.input_activations, as_read(stored.input, compute));
+        if (module.scheme.output_activations)
+            linear.transform_output = make_activation_quantizer(*module.scheme.output_activations, as_read(stored.output, compute));
+    }
+}
+
+QParams BlockAttempt::cache_qparams(Observer* observer) const {
+    return observer ? observed_qparams(*observer, to_scalar_type(place_.plan.model->config().dtype)) : QParams{};
+}
+
+void BlockAttempt::quantize_cache() {
+    KeyValueTaps* taps = place_.block.block().key_value_taps();
+    const auto& args = place_.plan.kv_cache;
+    if (!args || !taps) return;
+    const at::ScalarType compute = place_.plan.model->options().dtype;
+    taps->key.transform = make_activation_quantizer(*args, as_read(cache_qparams(place_.observation.keys()), compute));
+    taps->value.transform = make_activation_quantizer(*args, as_read(cache_qparams(place_.observation.values()), compute));
+}
+
+void BlockAttempt::store_cache() {
+    const auto store = [this](const char* name, Observer* observer) {
+        if (!observer) return;
+        const QParams qparams = cache_qparams(observer);
+        const std::string prefix = concat(place_.block.block().name(), ".self_attn.", name);
+        stored_.push_back({prefix + "_scale", qparams.scale});
+        if (!place_.plan.kv_cache->symmetric) stored_.push_back({prefix + "_zero_point", qparams.zero_point});
+    };
+    store("k", place_.observation.keys());
+    store("v", place_.observation.values());
+}
+
+at::Tensor BlockAttempt::source_weight(const std::string& module) const {
+    const Checkpoint& checkpoint = place_.plan.model->checkpoint();
+    const std::string tensor = module + ".weight";
+    return checkpoint.contains(tensor) ? checkpoint.tensor(tensor)
+                                       : place_.block.weight(module).to(to_scalar_type(place_.plan.model->config().dtype), false, /*copy=*/true);
+}
+
+void BlockAttempt::store(const std::string& module, const QParams& weight, const at::Tensor& integers) {
+    const ModulePlan& plan = recipe_.modules.at(module);
+    Linear& linear = place_.block.linear(module);
+    ModuleQParams qparams = activations_.at(module);
+    qparams.weight = weight;
+    StoredLinear stored = store_linear(linear, source_weight(module), plan, qparams, integers);
+    stored_.insert(stored_.end(), stored.tensors.begin(), stored.tensors.end());
+    weights_[module] = linear.weight;
+    modules_.push_back({place_.index, module, describe(plan.scheme), stored.weight_sqnr_db});
+    place_.reporter.send(modules_.back());
+}
+
+void BlockAttempt::tell_modules() {
+    for (const ModuleQuantized& module : modules_) place_.reporter.send(module);
+}
+
+void BlockAttempt::record_loss(int64_t iteration, double loss_mse, bool best) {
+    has_losses_ = true;
+    place_.reporter.send(LossRecorded{place_.index, iteration, loss_mse, best, number_});
+}
+
+void BlockAttempt::tune(const std::function<bool()>& go_on) {
+    for (const size_t tuning : tunings()) tune_modules(tuning, go_on);
+    place_.reporter.replan(num_samples() - std::exchange(work_left_, num_samples()));  // less to do after an early end
+}
+
+void BlockAttempt::tune_modules(size_t tuning, const std::function<bool()>& go_on) {
+    const AutoRoundOptions& options = recipe_.tunings[tuning];
+    RunReporter& reporter = place_.reporter;
+    reporter.enter_stage("tuning", options.iters);
+    std::map<std::string, QuantizationArgs> schemes;
+    for (const auto& [name, module] : recipe_.modules)
+        if (module.tuning == tuning) schemes[name] = *module.scheme.weights;
+
+    const at::AutoGradMode grad(true);  // the rest of the walk runs without
+    const at::Tensor& inputs = options.enable_quanted_input ? place_.states.quantized_inputs : place_.states.float_inputs;
+    const double work_of_iteration = work(options) / static_cast<double>(options.iters);
+    const TuningResult result = tune_block(
+        place_.block.block(), {inputs, place_.states.outputs, {}, place_.states.loss_mask}, schemes, options, reporter.control(),
+        [&](int64_t iteration, double loss, bool best) {
+            record_loss(iteration, loss, best);
+            reporter.advance(work_of_iteration, iteration + 1);
+            work_left_ -= work_of_iteration;
+        },
+        go_on);
+    outcome_.initial_loss_mse = result.loss_mse.front();
+    outcome_.best_loss_mse = result.best_loss_mse;
+    outcome_.best_iteration = result.best_iteration;
+    for (const auto& [name, weight] : result.weights) store(name, weight.qparams, weight.quantized);
+
+    if (static_cast<int64_t>(result.loss_mse.size()) < options.iters) return;
+    reporter.warnings().see_tuning({place_.block.block().name(), options.iters, recipe_.rounding_lr(), outcome_.initial_loss_mse,
+                                    outcome_.best_loss_mse, outcome_.best_iteration});
+    reporter.send_warnings();
+}
+
+void BlockAttempt::put_in() {
+    place_.block.put_back();
+    for (const auto& [name, weight] : weights_) place_.block.linear(name).weight = weight;
+    if (!quantizes()) return;
+    quantize_activations();
+    quantize_cache();
+}
+
+at::Tensor BlockAttempt::propagate() {
+    if (outputs_.defined()) return outputs_;
+    const BlockStates& states = place_.states;
+    if (work_left_ >= num_samples()) work_left_ -= num_samples();
+    else place_.reporter.replan(num_samples());
+    if (!quantizes() && states.quantized_inputs.is_same(states.float_inputs)) {
+        place_.reporter.advance(num_samples());
+        output_loss_ = 0;
+        return outputs_ = states.outputs;
+    }
+    put_in();
+    place_.reporter.enter_stage("propagating");
+    double squared_error = 0;
+    outputs_ = forward_all(place_.block.block(), states.quantized_inputs, place_.plan.batch_size, place_.reporter,
+                           [&](int64_t begin, const at::Tensor& batch) {
+                               const auto rows = [&](const at::Tensor& all) { return all.slice(0, begin, begin + batch.size(0)); };
+                               const at::Tensor error = batch.to(at::kFloat) - rows(states.outputs).to(at::kFloat);
+                               squared_error += at::sum(error.square().mean(-1) * rows(states.loss_mask), at::kDouble).item<double>();
+                           });
+    const double loss = squared_error / static_cast<double>(states.loss_mask.sum().item<int64_t>());
+    if (!std::isfinite(loss)) {
+        place_.reporter.warnings().see_outputs_not_finite(place_.block.block().name());
+        place_.reporter.send_warnings();
+    }
+    if (quantizes() && !tunes() && !output_loss_) {
+        outcome_.initial_loss_mse = outcome_.best_loss_mse = loss;
+        record_loss(0, loss, true);
+    }
+    output_loss_ = loss;
+    return outputs_;
+}
+
+double BlockAttempt::output_loss() {
+    if (!output_loss_) (void)propagate();
+    return *output_loss_;
+}
+
+bool BlockAttempt::is_better_than(BlockAttempt& other) {
+    if (failed_ || other.failed_) return other.failed_ && !failed_;
+    return tunes() && other.tunes() ? outcome_.best_loss_mse < other.outcome_.best_loss_mse : output_loss() < other.output_loss();
+}
+
+}  // namespace calibench

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/calibration/run_config.h"
+
+namespace calibench {
+
+/// Size and time of change of every file that a run reads: its dataset, and what its model directory holds. By absolute path.
+[[nodiscard]] nlohmann::json stamp_inputs(const RunConfig& config);
+
+/// Throws InputError, naming the files, when one is not what it was when `stamps` were taken.
+void require_unchanged_inputs(const nlohmann::json& stamps);
+
+}  // namespace calibench
