@@ -8,8 +8,10 @@
 
 #include "app/gui/core_services.h"
 #include "app/gui/resource_folder.h"
+#include "app/gui/startup_report.h"
 #include "ui/english_plurals.h"
 #include "ui/main_window.h"
+#include "ui/panels/plots_page.h"
 #include "ui/theme.h"
 
 using namespace calibench;
@@ -19,10 +21,11 @@ namespace {
 
 /// What was asked for on the command line.
 struct Options {
-    QString model, dataset, recipe, settings, screenshot;
+    QString place, dataset, recipe, settings, screenshot, theme, tab, select;  ///< place: a model folder or a project file
     QSize size;
     bool run = false;
     bool demo = false;
+    bool reportStartup = false;
 };
 
 Options parseOptions(const QCoreApplication& app) {
@@ -31,7 +34,7 @@ Options parseOptions(const QCoreApplication& app) {
     parser.addHelpOption();
     parser.addVersionOption();
     const auto tr = [](const char* text) { return QCoreApplication::translate("main", text); };
-    parser.addPositionalArgument(QStringLiteral("MODEL_DIR"), tr("Model to open."), QStringLiteral("[MODEL_DIR]"));
+    parser.addPositionalArgument(QStringLiteral("PLACE"), tr("Model folder or project file (.calibench) to open."), QStringLiteral("[MODEL_DIR|PROJECT]"));
     const QCommandLineOption dataset(QStringLiteral("dataset"), tr("Text or JSONL file to calibrate with."), QStringLiteral("FILE"));
     const QCommandLineOption recipe(QStringLiteral("recipe"), tr("Recipe (YAML) to open."), QStringLiteral("FILE"));
     const QCommandLineOption run(QStringLiteral("run"), tr("Start the run as soon as all is read."));
@@ -39,11 +42,18 @@ Options parseOptions(const QCoreApplication& app) {
     const QCommandLineOption settings(QStringLiteral("settings"), tr("Keep settings in FILE instead of the user's own."), QStringLiteral("FILE"));
     const QCommandLineOption screenshot(QStringLiteral("screenshot"), tr("Save a picture of the window when it has nothing left to do, and quit."), QStringLiteral("FILE"));
     const QCommandLineOption size(QStringLiteral("size"), tr("Size of the window in pixels."), QStringLiteral("WIDTHxHEIGHT"));
-    parser.addOptions({dataset, recipe, run, demo, settings, screenshot, size});
+    const QCommandLineOption theme(QStringLiteral("theme"), tr("Colours of this window: light, dark or system."), QStringLiteral("NAME"));
+    const QCommandLineOption tab(QStringLiteral("tab"), tr("Show the Nth plot, counted from 1."), QStringLiteral("N"));
+    const QCommandLineOption select(QStringLiteral("select"), tr("Select MODULE once the model is read."), QStringLiteral("MODULE"));
+    QCommandLineOption reportStartup(QStringLiteral("report-startup"));  // for calibench-window-bench: not in the help
+    reportStartup.setFlags(QCommandLineOption::HiddenFromHelp);
+    parser.addOptions({reportStartup, dataset, recipe, run, demo, settings, screenshot, size, theme, tab, select});
     parser.process(app);
     const QStringList sides = parser.value(size).split(QLatin1Char('x'));
-    return {.model = parser.positionalArguments().value(0), .dataset = parser.value(dataset), .recipe = parser.value(recipe),
-            .settings = parser.value(settings), .screenshot = parser.value(screenshot), .size = {sides.value(0).toInt(), sides.value(1).toInt()}, .run = parser.isSet(run), .demo = parser.isSet(demo)};
+    return {.place = parser.positionalArguments().value(0), .dataset = parser.value(dataset), .recipe = parser.value(recipe),
+            .settings = parser.value(settings), .screenshot = parser.value(screenshot),
+            .theme = parser.value(theme), .tab = parser.value(tab), .select = parser.value(select), .size = {sides.value(0).toInt(), sides.value(1).toInt()}, .run = parser.isSet(run), .demo = parser.isSet(demo),
+            .reportStartup = parser.isSet(reportStartup)};
 }
 
 /// Presses Run once model, text and recipe are read.
@@ -53,6 +63,23 @@ void runWhenReady(MainWindow& window) {
         window.startRun();
         if (window.controller().active()) once->deleteLater();
     });
+}
+
+/// Selects a module once the model is read, and once more when a run that was asked for has ended.
+void selectWhenReady(MainWindow& window, const QString& module) {
+    const auto select = [&window, module] { window.session().selectModule(module); };
+    QObject::connect(&window.session(), &Session::recipeChecked, &window, select);
+    QObject::connect(&window.controller(), &RunController::stateChanged, &window, select);
+}
+
+void open(MainWindow& window, const Options& options) {
+    if (options.demo) window.openDemo();
+    if (options.place.endsWith(QLatin1String(".calibench")))
+        window.openProject(options.place);
+    else if (!options.place.isEmpty())
+        window.openModel(options.place);
+    if (!options.dataset.isEmpty()) window.openData(options.dataset);
+    if (!options.recipe.isEmpty()) window.openRecipe(options.recipe);
 }
 
 /// Grabs the window once it is idle or its run has ended.
@@ -89,15 +116,16 @@ int main(int argc, char** argv) {
 
     Settings settings(options.settings);
     installStyle();
+    if (const qsizetype theme = themeNames().indexOf(options.theme); theme >= 0) settings.overrideTheme(static_cast<Theme>(theme));
     applyTheme(settings.theme());
     MainWindow window(coreServices(), settings, resourceFolder());
     if (options.run) runWhenReady(window);
-    if (options.demo) window.openDemo();
-    if (!options.model.isEmpty()) window.openModel(options.model);
-    if (!options.dataset.isEmpty()) window.openData(options.dataset);
-    if (!options.recipe.isEmpty()) window.openRecipe(options.recipe);
+    open(window, options);
+    if (const int tab = options.tab.toInt(); tab > 0) window.plots()->setCurrentTab(tab - 1);
+    if (!options.select.isEmpty()) selectWhenReady(window, options.select);
     if (!options.screenshot.isEmpty()) takeScreenshot(window, options.screenshot, options.run);
     if (!options.size.isEmpty()) window.resize(options.size);
+    if (options.reportStartup) new StartupReport(window);
     window.show();
     return QApplication::exec();
 }

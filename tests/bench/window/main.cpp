@@ -21,7 +21,7 @@ void printDistribution(const char* what, const json& d) {
 }
 
 void printRun(const json& run) {
-    std::printf("run in the window: %.2f s\n", run.at("seconds").get<double>());
+    std::printf("run in the window: %.2f s, of which its thread worked %.2f s\n", run.at("seconds").get<double>(), run.at("window_thread_seconds").get<double>());
     printDistribution("event loop", run.at("event_loop"));
     for (const char* where : {"tree", "tab", "plot", "all"}) printDistribution((std::string("click ") + where).c_str(), run.at("clicks").at(where));
     for (const json& stall : run.at("slowest"))

@@ -27,7 +27,8 @@ struct Distribution {
 [[nodiscard]] nlohmann::json toJson(const Distribution& distribution);
 [[nodiscard]] double medianOf(std::vector<double> values);
 
-/// One run in a window of this process, clicked about in all the while: {"seconds", "event_loop", "clicks", "slowest"}.
+/// One run in a window of this process, clicked about in all the while: {"seconds", "window_thread_seconds", "event_loop",
+/// "clicks", "slowest"}.
 [[nodiscard]] nlohmann::json measureWindowRun(const RunSpec& run);
 
 /// The same run by calibench-cli: the seconds it gives itself, as in the window, without the time to load the program.

@@ -4,6 +4,8 @@
 #include <QSettings>
 #include <QTemporaryDir>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include "app/gui/core_services.h"
@@ -25,6 +27,14 @@ QString doing(const MainWindow& window, const RunController& controller) {
     const auto& progress = controller.record().progress();
     if (controller.state() == State::Loading || !progress) return QStringLiteral("starting");
     return QStringLiteral("%1, block %2").arg(QString::fromStdString(progress->stage)).arg(progress->block);
+}
+
+/// Processor time of this thread, the window's.
+double threadSeconds() {
+    rusage usage{};
+    getrusage(RUSAGE_THREAD, &usage);
+    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec); };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 /// Lets the window work until `done`, asked whenever the session or the run has something new.
@@ -100,8 +110,10 @@ nlohmann::json measureWindowRun(const RunSpec& run) {
     Clicker clicker(window);
     EventLoopWatch watch([&clicker](Clock::time_point asked) { clicker.click(asked); }, [&] { return doing(window, controller); });
     watch.start();
+    const double before = threadSeconds();
     window.startRun();
     waitFor(window, [&controller] { return !controller.active(); });
+    const double spent = threadSeconds() - before;
     watch.stop();
     QCoreApplication::processEvents();
     if (controller.state() != State::Done) throw RunError("The run in the window did not finish.");
@@ -109,6 +121,7 @@ nlohmann::json measureWindowRun(const RunSpec& run) {
     std::vector<double> latencies;
     for (const auto& answer : watch.answers()) latencies.push_back(answer.latency_ms);
     return {{"seconds", controller.summary()->seconds},
+            {"window_thread_seconds", spent},
             {"event_loop", toJson(distributionOf(std::move(latencies)))},
             {"clicks", toJson(clicker.clicks())},
             {"slowest", slowest(watch.answers(), 8)}};
