@@ -15,6 +15,12 @@ CoreServices coreServices() {
             .presetScheme = [](const std::string& name) { return preset_scheme(name, {}); },
             .observerNames = observer_names,
             .recipeValues = recipe_values,
+            .withValue = with_value,
+            .without = without,
+            .withOverride = with_override,
+            .withIgnored = with_ignored,
+            .withPinned = with_pinned,
+            .matchedModules = matched_modules,
             .checkBeforeRun = check_before_run,
             .readRun = read_run,
             .runCalibration = run_calibration};

@@ -26,6 +26,10 @@ bool Modifier::operator==(const Modifier& other) const {
     return content(*this) == content(other);
 }
 
+bool Recipe::operator==(const Recipe& other) const {
+    return std::tie(stage, modifiers, args, calibench) == std::tie(other.stage, other.modifiers, other.args, other.calibench);
+}
+
 bool matches_target(const std::string& target, const std::string& module_name, const std::string& class_name) {
     return Target(target).match(module_name, class_name) != Target::Match::None;
 }

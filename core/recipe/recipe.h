@@ -96,7 +96,10 @@ struct Recipe {
     std::vector<Modifier> modifiers;  ///< of all stages, in order
     nlohmann::json args = nlohmann::json::object();       ///< the top-level `args`, kept as written
     nlohmann::json calibench = nlohmann::json::object();  ///< the top-level `calibench`: AutoRoundSettings repeats what it knows
-    bool operator==(const Recipe&) const = default;
+    std::string source;  ///< the text it was read from, for fixes; empty for a recipe that was never text
+
+    /// Says the same; in which text does not count.
+    bool operator==(const Recipe& other) const;
 };
 
 struct ParsedRecipe {

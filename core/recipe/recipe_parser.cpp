@@ -6,10 +6,9 @@
 // Two older spellings hold no modifier for llm-compressor, but what they mean is plain: `modifiers:` without a group's name
 // and modifier groups outside of any stage. They are read with a note.
 
-#include <sstream>
-
 #include "core/base/text.h"
 #include "core/recipe/fields.h"
+#include "core/recipe/front_matter.h"
 #include "core/recipe/modifier_reader.h"
 #include "core/recipe/recipe.h"
 
@@ -19,37 +18,6 @@ namespace {
 
 constexpr std::string_view kStage = "_stage";
 constexpr std::string_view kModifiers = "_modifiers";
-
-std::string trimmed(const std::string& line) {
-    const size_t begin = line.find_first_not_of(" \t\r");
-    return begin == std::string::npos ? "" : line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
-}
-
-/// The YAML of a Markdown recipe card between its two `---` or `+++` lines, on the lines where it stood; other text as it is.
-std::string front_matter(const std::string& text, Diagnostics& diagnostics) {
-    std::istringstream lines(text);
-    std::string delimiter, matter;
-    int number = 0;
-    for (std::string line; std::getline(lines, line);) {
-        ++number;
-        const std::string word = trimmed(line);
-        if (delimiter.empty()) {
-            if (word == "---" || word == "+++") delimiter = word;
-            else if (!word.empty() && word[0] != '#') return text;  // a Markdown title and a YAML comment look alike
-            matter += '\n';
-        } else if (word == delimiter) {
-            std::string rest;
-            while (std::getline(lines, line)) rest += trimmed(line);
-            if (!rest.empty())
-                diagnostics.note({number, 1}, concat("the text below this ", delimiter, " is not part of the recipe"));
-            return matter;
-        } else {
-            matter += line + '\n';
-        }
-    }
-    if (delimiter == "+++") diagnostics.error({1, 1}, "the front matter opened by +++ is not closed by another +++");
-    return delimiter == "+++" ? matter : text;
-}
 
 class RecipeReader {
 public:
@@ -81,7 +49,7 @@ private:
         } else if (key == "modifiers" || key.ends_with(kModifiers)) {
             diagnostics_.note(entry.where, concat("llm-compressor reads nothing of '", key, "' outside of a stage; saving puts it into ",
                                                   recipe_.stage, kStage));
-            read_group(entry, group_name(key));
+            read_group(entry, group_name(key), {key});
         } else if (key != "calibench") {
             warn_ignored(entry, {"args", "calibench", "default_stage", "default_modifiers"},
                          "a stage's name ends in _stage");
@@ -98,7 +66,7 @@ private:
                 diagnostics_.note(entry.where, concat("llm-compressor reads nothing under a bare 'modifiers'; saving names it ",
                                                       group_name(entry.key), kModifiers));
             if (entry.key == "modifiers" || entry.key.ends_with(kModifiers))
-                read_group(entry, group_name(entry.key));
+                read_group(entry, group_name(entry.key), {stage.key, entry.key});
             else
                 warn_ignored(entry, {"default_modifiers", "quant_modifiers", "modifiers"}, "a modifier group's name ends in _modifiers");
         }
@@ -108,14 +76,19 @@ private:
         return key == "modifiers" || key == kModifiers ? recipe_.stage : key.substr(0, key.size() - kModifiers.size());
     }
 
-    void read_group(const YamlEntry& group, const std::string& name) {
+    void read_group(const YamlEntry& group, const std::string& name, const std::vector<std::string>& path) {
         if (group.value->kind != YamlNode::Kind::Map) {
             diagnostics_.error(value_position(group), concat(group.key, " must be a map such as AutoRoundModifier: {...}, not ",
                                                              describe(*group.value)));
             return;
         }
-        for (const YamlEntry& entry : group.value->entries)
-            if (auto modifier = read_modifier(entry, name, diagnostics_)) recipe_.modifiers.push_back(std::move(*modifier));
+        for (const YamlEntry& entry : group.value->entries) {
+            auto modifier = read_modifier(entry, name, diagnostics_);
+            if (!modifier) continue;
+            modifier->path = path;
+            modifier->path.push_back(entry.key);
+            recipe_.modifiers.push_back(std::move(*modifier));
+        }
     }
 
     void warn_ignored(const YamlEntry& entry, const std::vector<std::string>& known, const std::string& rule) {
@@ -158,7 +131,10 @@ ParsedRecipe parse_recipe(const std::string& text) {
     ParsedRecipe parsed;
     if (const YamlNodePtr root = parse_yaml(front_matter(text, diagnostics), diagnostics)) {
         Recipe recipe = RecipeReader(diagnostics).read(*root);
-        if (!diagnostics.has_errors()) parsed.recipe = std::move(recipe);
+        if (!diagnostics.has_errors()) {
+            recipe.source = text;
+            parsed.recipe = std::move(recipe);
+        }
     } else if (!diagnostics.has_errors()) {
         diagnostics.error({}, "the recipe is empty");
     }

@@ -6,6 +6,7 @@
 #include "core/observers/registry.h"
 #include "core/recipe/modifier_reader.h"
 #include "core/recipe/recipe.h"
+#include "core/recipe/scheme_writer.h"
 #include "core/recipe/yaml_writer.h"
 
 namespace calibench {
@@ -13,50 +14,6 @@ namespace calibench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using ArgsField = std::optional<QuantizationArgs> QuantizationScheme::*;
-
-constexpr std::pair<const char*, ArgsField> kArgsFields[] = {{"weights", &QuantizationScheme::weights},
-                                                             {"input_activations", &QuantizationScheme::input_activations},
-                                                             {"output_activations", &QuantizationScheme::output_activations}};
-
-/// What parse_recipe would make of written arguments; `field` null stands for kv_cache_scheme.
-std::optional<QuantizationArgs> read_back(const nlohmann::json& written, const Modifier& modifier, ArgsField field) {
-    try {
-        QuantizationArgs args = quantization_args_from_json(written);
-        if (!field) return args;
-        QuantizationScheme scheme;
-        scheme.*field = std::move(args);
-        apply_observers(modifier, scheme);
-        return scheme.*field;
-    } catch (const InputError&) {
-        return {};
-    }
-}
-
-/// The arguments without what follows from the rest.
-Json write_args(const QuantizationArgs& args, const Modifier& modifier, ArgsField field) {
-    nlohmann::json fields = to_json(args);
-    if (args.zp_dtype) fields["zp_dtype"] = to_string(*args.zp_dtype);  // quantization_config leaves a symmetric one out
-    for (const char* name : {"block_structure", "dynamic", "actorder", "scale_dtype", "zp_dtype", "observer", "observer_kwargs"}) {
-        nlohmann::json shorter = fields;
-        shorter.erase(name);
-        if (read_back(shorter, modifier, field) == args) fields = std::move(shorter);
-    }
-    Json written;
-    for (const char* name : {"num_bits", "type", "symmetric", "strategy", "group_size", "block_structure", "dynamic", "actorder",
-                             "scale_dtype", "zp_dtype", "observer", "observer_kwargs"})
-        if (fields.contains(name) && !fields[name].is_null()) written[name] = fields[name];
-    return written;
-}
-
-Json write_group(const QuantizationScheme& scheme, const Modifier& modifier) {
-    Json group;
-    group["targets"] = scheme.targets;
-    for (const auto& [name, field] : kArgsFields)
-        if (scheme.*field) group[name] = write_args(*(scheme.*field), modifier, field);
-    if (scheme.format) group["format"] = to_string(*scheme.format);
-    return group;
-}
 
 /// Do the groups still say what the preset's name says? An editor may have changed one and not the other.
 bool is_preset(const Modifier& modifier) {
@@ -83,9 +40,9 @@ void write_scheme(const Modifier& modifier, Json& fields) {
     if (preset) {
         fields["scheme"] = *modifier.scheme;
     } else if (!is_kv_cache_only(modifier)) {
-        for (const auto& [name, scheme] : modifier.config_groups) fields["config_groups"][name] = write_group(scheme, modifier);
+        for (const auto& [name, scheme] : modifier.config_groups) fields["config_groups"][name] = write_config_group(scheme, modifier);
     }
-    if (modifier.kv_cache_scheme) fields["kv_cache_scheme"] = write_args(*modifier.kv_cache_scheme, modifier, nullptr);
+    if (modifier.kv_cache_scheme) fields["kv_cache_scheme"] = write_kv_cache_scheme(modifier);
     if (modifier.weight_observer) fields["weight_observer"] = *modifier.weight_observer;
     if (modifier.input_observer) fields["input_observer"] = *modifier.input_observer;
     if (modifier.output_observer) fields["output_observer"] = *modifier.output_observer;
@@ -140,7 +97,7 @@ std::string extension_comments(const Recipe& recipe) {
     for (const Modifier& modifier : recipe.modifiers) {
         note(modifier.kv_cache_scheme);
         for (const auto& [name, scheme] : modifier.config_groups)
-            for (const auto& [key, field] : kArgsFields) note(scheme.*field);
+            for (const auto* args : {&scheme.weights, &scheme.input_activations, &scheme.output_activations}) note(*args);
     }
     std::string comments;
     for (const std::string& name : extensions)

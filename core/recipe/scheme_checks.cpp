@@ -14,14 +14,6 @@ namespace {
 
 bool is_grouped(const QuantizationArgs& args) { return args.strategy == Strategy::Group || args.strategy == Strategy::TensorGroup; }
 
-/// Why AutoRound's tuner cannot learn this weight's rounding; empty when it can (tune_block: W2..W8, per tensor, channel or group).
-std::string tuning_obstacle(const QuantizationArgs& weights) {
-    if (weights.type != QuantizationType::Int) return concat("float weights (", describe(weights), ")");
-    if (weights.num_bits < 2 || weights.num_bits > 8) return concat(weights.num_bits, "-bit weights");
-    const bool tunable = weights.strategy == Strategy::Tensor || weights.strategy == Strategy::Channel || weights.strategy == Strategy::Group;
-    return tunable ? "" : concat("weights of strategy ", to_string(*weights.strategy));
-}
-
 /// Unknown names and observer_kwargs that make no sense are found by making the observer.
 void check_observer(const std::string& base_name, const std::optional<QuantizationArgs>& args, SourcePosition where,
                     Diagnostics& diagnostics) {
@@ -61,6 +53,13 @@ std::string sizes_that_fit(const QuantizationArgs& args, const std::vector<const
 }
 
 }  // namespace
+
+std::string tuning_obstacle(const QuantizationArgs& weights) {
+    if (weights.type != QuantizationType::Int) return concat("float weights (", describe(weights), ")");
+    if (weights.num_bits < 2 || weights.num_bits > 8) return concat(weights.num_bits, "-bit weights");
+    const bool tunable = weights.strategy == Strategy::Tensor || weights.strategy == Strategy::Channel || weights.strategy == Strategy::Group;
+    return tunable ? "" : concat("weights of strategy ", to_string(*weights.strategy));
+}
 
 void check_config_group(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme, Diagnostics& diagnostics) {
     const SourcePosition where = modifier.position("config_groups/" + name);
