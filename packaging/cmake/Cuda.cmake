@@ -1,5 +1,5 @@
 # The CUDA kernels: built where LibTorch is a CUDA build and nvcc is at hand; the same program runs on the CPU where no GPU is found.
-# Their library links no LibTorch, so that nvcc never reads its headers.
+# Their library links no LibTorch, so that nvcc never reads its headers; the architectures are LibTorch's (TORCH_CUDA_ARCH_LIST).
 
 set(CALIBENCH_CUDA OFF)
 if(NOT TARGET torch_cuda)
@@ -11,10 +11,7 @@ if(NOT CMAKE_CUDA_COMPILER)
     message(STATUS "CUDA kernels: not built, nvcc was not found; CUDA runs use LibTorch's operations")
     return()
 endif()
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 80 90)  # Ampere and Hopper; newer ones compile the last one's PTX when they start
-endif()
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 set(CALIBENCH_CUDA ON)
-message(STATUS "CUDA kernels: ${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
+message(STATUS "CUDA kernels: ${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}")

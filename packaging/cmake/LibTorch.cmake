@@ -1,6 +1,7 @@
 # Finds LibTorch >= 2.9 and offers it as calibench_torch, in this order: CALIBENCH_TORCH_DIR (a torch prefix, environment
 # or cache), Torch_DIR, the Python interpreters at hand.
 
+set(_prefix "")
 if(NOT Torch_DIR AND NOT DEFINED ENV{Torch_DIR})
     set(_prefix "${CALIBENCH_TORCH_DIR}")
     if(NOT _prefix)
@@ -18,6 +19,21 @@ if(NOT Torch_DIR AND NOT DEFINED ENV{Torch_DIR})
     endif()
     if(_prefix)
         list(APPEND CMAKE_PREFIX_PATH "${_prefix}" "${_prefix}/share/cmake")
+    endif()
+endif()
+
+# A CUDA build of LibTorch wants a toolkit, an architecture (a GPU to ask may be missing) and nvrtc, which wheels bring along.
+if(NOT CUDA_TOOLKIT_ROOT_DIR AND EXISTS /usr/local/cuda/include/cuda.h)
+    set(CUDA_TOOLKIT_ROOT_DIR /usr/local/cuda)
+endif()
+if(NOT DEFINED TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
+    set(TORCH_CUDA_ARCH_LIST "8.0 9.0+PTX")  # Ampere and Hopper; newer ones compile the last one's PTX when the program starts
+endif()
+if(NOT CUDA_nvrtc_LIBRARY AND _prefix)
+    file(GLOB _nvrtc ${_prefix}/../nvidia/*/lib/libnvrtc.so.* ${_prefix}/../../../nvidia/*/lib/libnvrtc.so.*)
+    list(FILTER _nvrtc EXCLUDE REGEX "alt")
+    if(_nvrtc)
+        list(GET _nvrtc 0 CUDA_nvrtc_LIBRARY)
     endif()
 endif()
 
