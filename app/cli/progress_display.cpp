@@ -45,6 +45,7 @@ void ProgressDisplay::show(const RunEvent& event) {
                           " blocks, ", started->num_samples, " samples of ", started->seq_len, " tokens, ",
                           started->iters > 0 ? concat(started->iters, " iterations") : std::string("round to nearest"), ", ", started->dtype,
                           " on ", started->device, ", ", started->threads, " threads"));
+        if (started->first_block > 0) print_line(concat("Going on behind block ", started->first_block, "/", started->num_blocks, "."));
     } else if (const auto* progress = std::get_if<Progress>(&event)) {
         draw(describe(*progress));
     } else if (const auto* finished = std::get_if<BlockFinished>(&event)) {

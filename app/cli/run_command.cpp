@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -12,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/calibration/run.h"
+#include "core/calibration/run_directory.h"
 #include "core/models/model_summary.h"
 #include "core/recipe/recipe.h"
 
@@ -23,9 +27,20 @@ struct RunArguments {
     std::string recipe;
     std::string events;  ///< a file, or "-" for stdout
     bool quiet = false;
+    std::filesystem::path resume;  ///< directory of a run to go on with; empty: a new one
+
+    /// What that run was begun with; the command line says where to write and to compute.
+    void take_up_stored_run() {
+        const RunConfig asked = config;
+        config = read_run(resume).config;
+        config.resume = true;
+        config.device = asked.device;
+        config.threads = asked.threads;
+        if (!asked.output_dir.empty()) config.output_dir = asked.output_dir;
+    }
 };
 
-/// Shows events to a person and writes them for a program.
+/// How far the run came; shows events to a person and writes them for a program.
 class CommandLineListener : public RunListener {
 public:
     explicit CommandLineListener(const RunArguments& arguments) {
@@ -40,7 +55,17 @@ public:
         events_ = &file_;
     }
 
+    void end_display() { display_.reset(); }
+    [[nodiscard]] bool started() const { return num_blocks_ > 0; }
+    [[nodiscard]] int64_t num_blocks() const { return num_blocks_; }
+    [[nodiscard]] int64_t blocks_done() const { return blocks_done_; }
+
     void on_event(const RunEvent& event) override {
+        if (const auto* start = std::get_if<RunStarted>(&event)) {
+            num_blocks_ = start->num_blocks;
+            blocks_done_ = start->first_block;
+        }
+        if (std::holds_alternative<BlockFinished>(event)) ++blocks_done_;
         if (display_) display_->show(event);
         if (events_) *events_ << to_json(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
     }
@@ -49,7 +74,26 @@ private:
     std::unique_ptr<ProgressDisplay> display_;
     std::ofstream file_;
     std::ostream* events_ = nullptr;
+    int64_t num_blocks_ = 0;  ///< 0 until the run has started
+    int64_t blocks_done_ = 0;
 };
+
+/// As a shell takes it for one word.
+std::string shell_word(const std::string& text) {
+    const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("/._-+,:@%", c); };
+    if (std::all_of(text.begin(), text.end(), plain)) return text;
+    std::string quoted = "'";
+    for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
+/// Says nothing, and that it did not, for a run that cannot go on.
+bool tell_how_to_go_on(const RunConfig& config, const CommandLineListener& listener) {
+    if (config.run_dir.empty() || !listener.started()) return false;
+    std::cerr << "Stopped after " << listener.blocks_done() << " of " << listener.num_blocks()
+              << " blocks. Go on with: calibench-cli run --resume " << shell_word(config.run_dir.string()) << "\n";
+    return true;
+}
 
 std::string loss_line(const RunSummary& summary) {
     char text[96];
@@ -70,13 +114,25 @@ void print_summary(const RunSummary& summary, const ModelSummary& model) {
 }
 
 int run(RunArguments& arguments) {
-    arguments.config.recipe_yaml = read_recipe_file(arguments.recipe);
+    if (!arguments.resume.empty()) arguments.take_up_stored_run();
+    else arguments.config.recipe_yaml = read_recipe_file(arguments.recipe);
     RunControl control;
     const Interrupts interrupts(control);
     RunSummary summary;
     {
         CommandLineListener listener(arguments);
-        summary = run_calibration(arguments.config, listener, control);
+        try {
+            summary = run_calibration(arguments.config, listener, control);
+        } catch (const Cancelled&) {
+            listener.end_display();
+            if (!tell_how_to_go_on(arguments.config, listener)) throw;
+            return exit_cancelled;
+        } catch (const RunError& error) {
+            listener.end_display();
+            std::cerr << error.what() << "\n";
+            tell_how_to_go_on(arguments.config, listener);
+            return exit_failed;
+        }
     }
     if (!arguments.quiet && arguments.events != "-") print_summary(summary, inspect_model(arguments.config.model_dir));
     return exit_done;
@@ -88,22 +144,31 @@ void add_run(CLI::App& app, Command& chosen) {
     auto arguments = std::make_shared<RunArguments>();
     RunConfig& config = arguments->config;
     CLI::App* command = app.add_subcommand("run", "Calibrate a model by a recipe and export it");
-    command->add_option("--model", config.model_dir, "Hugging Face model directory")->required();
-    command->add_option("--dataset", config.dataset, "Calibration text: .txt, .jsonl with text or input_ids, .safetensors with input_ids")->required();
-    command->add_option("--recipe", arguments->recipe, "llm-compressor recipe (YAML)")->required();
-    command->add_option("--output", config.output_dir, "Directory to write; must not exist, or be empty")->required();
-    command->add_option("--run-dir", config.run_dir, "Keep the recipe, the events and the result of the run here");
-    command->add_option("--num-samples", config.num_samples, "Samples to calibrate on")->capture_default_str();
-    command->add_option("--seq-len", config.seq_len, "Tokens in a sample")->capture_default_str();
-    command->add_option("--batch-size", config.batch_size, "Samples in a batch, instead of the recipe's");
-    command->add_option("--iters", config.iters, "AutoRound iterations, instead of the recipe's; 0: round to nearest");
-    command->add_option("--seed", config.seed, "Seed of everything random")->capture_default_str();
+    // What a run is begun with; one that goes on has it in its directory.
+    CLI::Option* model = command->add_option("--model", config.model_dir, "Hugging Face model directory");
+    CLI::Option* dataset = command->add_option("--dataset", config.dataset, "Calibration text: .txt, .jsonl with text or input_ids, .safetensors with input_ids");
+    CLI::Option* recipe = command->add_option("--recipe", arguments->recipe, "llm-compressor recipe (YAML)");
+    CLI::Option* output = command->add_option("--output", config.output_dir, "Directory to write; must not exist, or be empty");
+    std::vector<CLI::Option*> begun_with = {model, dataset, recipe};
+    begun_with.push_back(command->add_option("--run-dir", config.run_dir, "Keep the recipe, the events and the result of the run here, and what it needs to go on when it was stopped"));
+    begun_with.push_back(command->add_option("--num-samples", config.num_samples, "Samples to calibrate on")->capture_default_str());
+    begun_with.push_back(command->add_option("--seq-len", config.seq_len, "Tokens in a sample")->capture_default_str());
+    begun_with.push_back(command->add_option("--batch-size", config.batch_size, "Samples in a batch, instead of the recipe's"));
+    begun_with.push_back(command->add_option("--iters", config.iters, "AutoRound iterations, instead of the recipe's; 0: round to nearest"));
+    begun_with.push_back(command->add_option("--seed", config.seed, "Seed of everything random")->capture_default_str());
+    begun_with.push_back(command->add_option("--dtype", config.dtype, "What to compute in: auto, float32 or bfloat16")->capture_default_str());
+    CLI::Option* resume = command->add_option("--resume", arguments->resume, "Go on behind the last finished block of the run in this directory");
+    for (CLI::Option* option : begun_with) resume->excludes(option);
     command->add_option("--device", config.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-    command->add_option("--dtype", config.dtype, "What to compute in: auto, float32 or bfloat16")->capture_default_str();
     command->add_option("--threads", config.threads, "Threads; 0: all cores")->capture_default_str();
     command->add_option("--events", arguments->events, "Write every event as a JSON line to this file, or to stdout (-)");
     command->add_flag("--quiet", arguments->quiet, "Print nothing but errors");
-    command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
+    command->callback([=, &chosen] {
+        if (resume->count() == 0)
+            for (const CLI::Option* option : {model, dataset, recipe, output})
+                if (option->count() == 0) throw CLI::RequiredError(option->get_name());
+        chosen = [arguments] { return run(*arguments); };
+    });
 }
 
 }  // namespace calibench::cli

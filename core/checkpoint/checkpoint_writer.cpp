@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/file_lock.h"
 #include "core/base/text.h"
 #include "core/checkpoint/output_file.h"
 #include "core/checkpoint/safetensors_header.h"
@@ -65,9 +66,25 @@ private:
 
 }  // namespace
 
+/// ".NAME.partial-", followed by the process: beside the destination, so that a rename puts it into place.
+static std::string partial_prefix(const fs::path& output) {
+    return concat(".", output.filename().string(), ".partial-");
+}
+
+/// What a killed process has left beside `output`. A living one holds a lock on its own.
+static void remove_abandoned(const fs::path& output) {
+    std::error_code error;
+    std::vector<fs::path> found;
+    for (fs::directory_iterator entry(output.parent_path(), error), end; !error && entry != end; entry.increment(error))
+        if (entry->path().filename().string().starts_with(partial_prefix(output))) found.push_back(entry->path());
+    for (const auto& directory : found)
+        if (FileLock(directory).state() == FileLock::State::Held) fs::remove_all(directory, error);
+}
+
 struct CheckpointWriter::State {
     CheckpointWriterOptions options;
     fs::path partial_dir;
+    FileLock lock;  ///< on partial_dir
     std::unique_ptr<ShardSpool> spool;
     std::map<std::string, size_t> shard_of;
     size_t num_shards = 0;  ///< assembled ones
@@ -93,11 +110,13 @@ CheckpointWriter::CheckpointWriter(CheckpointWriterOptions options) : state_(std
     if (fs::exists(output, error) && !(fs::is_directory(output, error) && fs::is_empty(output, error)))
         throw InputError(concat(output.string(), " exists already and is not an empty directory. Choose another output directory, or remove it first."));
     fs::create_directories(output.parent_path(), error);
-    state_->partial_dir = output.parent_path() / concat(".", output.filename().string(), ".partial-", ::getpid());
+    state_->partial_dir = output.parent_path() / concat(partial_prefix(output), ::getpid());
+    if (!error) remove_abandoned(output);
     if (!error) fs::remove_all(state_->partial_dir, error);
     if (!error) fs::create_directory(state_->partial_dir, error);
     if (error)
         throw InputError(concat("The output directory ", output.string(), " cannot be written: ", error.message(), ". Choose another one."));
+    state_->lock = FileLock(state_->partial_dir);
     options.output_dir = output;
     state_->options = std::move(options);
 }

@@ -63,6 +63,10 @@ private Q_SLOTS:
     void recipeCheck();
     void checkBeforeTheRun();
     void interruptEndsWith130();
+    void goesOnAfterAnInterrupt();
+    void goesOnAfterAKill();
+    void resumeNeedsNothingElse_data();
+    void resumeNeedsNothingElse();
     void badModel_data();
     void badModel();
     void badInput_data();
@@ -72,6 +76,9 @@ private:
     [[nodiscard]] QString path(const QString& name) const { return dir_->filePath(name); }
     QString write(const QString& name, const QByteArray& bytes) const;
     [[nodiscard]] QString copy_of_llama() const;
+    /// Ends a run with `signal` when `event` comes; returns what it said.
+    Outcome end_run_at(const QByteArray& event, int signal, const QStringList& arguments) const;
+    [[nodiscard]] QByteArray bytes(const QString& name) const;
     [[nodiscard]] QStringList run_arguments(const QString& model, const QString& dataset, const QString& recipe_file, const QString& output) const;
     std::unique_ptr<QTemporaryDir> dir_;
 };
@@ -258,6 +265,81 @@ void TestCli::interruptEndsWith130() {
     QVERIFY(!QFile::exists(path("out")));
     QVERIFY(QDir(path(".")).entryList({"*partial*"}, QDir::AllEntries | QDir::Hidden).isEmpty());
     QVERIFY(QFile::exists(path("run/result.json")));
+}
+
+Outcome TestCli::end_run_at(const QByteArray& event, int signal, const QStringList& arguments) const {
+    QProcess process;
+    process.start(CALIBENCH_CLI, arguments + QStringList{"--events", "-"});
+    QByteArray seen;
+    while (!seen.contains(event) && process.waitForReadyRead(60000)) seen += process.readAllStandardOutput();
+    if (!seen.contains(event)) return {-4, seen, "the run ended before " + event};
+    ::kill(pid_t(process.processId()), signal);
+    process.waitForFinished(60000);
+    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -3, seen, process.readAllStandardError()};
+}
+
+QByteArray TestCli::bytes(const QString& name) const {
+    QFile file(path(name));
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+void TestCli::goesOnAfterAnInterrupt() {
+    // Many iterations, so that there is time to stop; the same for the run that nobody stops.
+    const QString slow = write("recipe.yaml", QByteArray(recipe).replace("iters: 2", "iters: 40"));
+    QCOMPARE(run_cli(run_arguments(llama, text, slow, path("undisturbed"))).code, 0);
+    const QString run = path("run dir's");
+    const Outcome stopped = end_run_at(R"("event":"block_finished")", SIGINT, run_arguments(llama, text, slow, path("out")) + QStringList{"--run-dir", run});
+    QCOMPARE(stopped.code, 130);
+    QVERIFY2(stopped.err.contains(" of 4 blocks. Go on with: calibench-cli run --resume '" + path("run dir") + "'\\''s'\n"), qPrintable(stopped.err));
+    QVERIFY(!QFile::exists(path("out")));
+
+    const Outcome done = run_cli({"run", "--resume", run, "--threads", "1"});
+    QVERIFY2(done.code == 0, qPrintable(done.err));
+    QVERIFY2(done.err.contains("Going on behind block "), qPrintable(done.err));
+    QVERIFY2(done.out.contains("output   " + path("out")), qPrintable(done.out));
+    for (const char* file : {"model.safetensors", "config.json", "recipe.yaml"}) {
+        QVERIFY(!bytes(QString("out/") + file).isEmpty());
+        QVERIFY2(bytes(QString("out/") + file) == bytes(QString("undisturbed/") + file), file);
+    }
+    const Outcome again = run_cli({"run", "--resume", run});
+    QCOMPARE(again.code, 2);
+    QVERIFY2(again.err.contains("is finished"), qPrintable(again.err));
+}
+
+void TestCli::goesOnAfterAKill() {
+    const QString slow = write("recipe.yaml", QByteArray(recipe).replace("iters: 2", "iters: 40"));
+    QCOMPARE(run_cli(run_arguments(llama, text, slow, path("undisturbed"))).code, 0);
+    const QStringList arguments = run_arguments(llama, text, slow, path("out")) + QStringList{"--run-dir", path("run")};
+    QCOMPARE(end_run_at(R"("block":1,"event":"block_finished")", SIGKILL, arguments).code, -3);
+    QVERIFY(!QFile::exists(path("out")));
+    const Outcome killed_again = end_run_at(R"("restoring")", SIGKILL, {"run", "--resume", path("run"), "--threads", "1"});
+    QCOMPARE(killed_again.code, -3);
+
+    const Outcome done = run_cli({"run", "--resume", path("run"), "--output", path("elsewhere"), "--threads", "1", "--events", path("events.jsonl"), "--quiet"});
+    QVERIFY2(done.code == 0, qPrintable(done.err));
+    QVERIFY2(done.err.isEmpty(), qPrintable(done.err));
+    QVERIFY(bytes("elsewhere/model.safetensors") == bytes("undisturbed/model.safetensors"));
+    QVERIFY(!QFile::exists(path("run/blocks")));
+    const auto first = parse(QString::fromUtf8(bytes("events.jsonl").split('\n').first()));
+    QVERIFY(first["first_block"].get<int>() >= 2);
+    QVERIFY(bytes("run/events.jsonl").endsWith(bytes("events.jsonl")));
+}
+
+void TestCli::resumeNeedsNothingElse_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("expected");
+    QTest::newRow("another model") << QStringList{"--model", llama} << "--model";
+    QTest::newRow("other samples") << QStringList{"--num-samples", "4"} << "--num-samples";
+    QTest::newRow("no run") << QStringList{} << "holds no run";
+}
+
+void TestCli::resumeNeedsNothingElse() {
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, expected);
+    const Outcome outcome = run_cli(QStringList{"run", "--resume", path("run")} + arguments);
+    QCOMPARE(outcome.code, 2);
+    QVERIFY2(outcome.err.contains(expected), qPrintable(outcome.err));
+    QCOMPARE(outcome.err.trimmed().split('\n').size(), 1);
 }
 
 // What is wrong with a model directory: exit 2, and a sentence that names it.
