@@ -1,45 +1,115 @@
 #include "ui/plots/plot.h"
 
-#include <QEvent>
+#include <QAction>
+#include <QApplication>
+#include <QClipboard>
+#include <QContextMenuEvent>
+#include <QLabel>
+#include <QMenu>
 #include <QToolButton>
 #include <QToolTip>
 #include <QVBoxLayout>
 
+#include <utility>
+
+#include "ui/plots/plot_view.h"
 #include "ui/plots/qcustomplot.h"
+#include "ui/plots/spot_marks.h"
 #include "ui/theme.h"
 
 namespace calibench {
 
-Plot::Plot(QWidget* parent) : QWidget(parent), m_canvas(new QCustomPlot(this)), m_followButton(new QToolButton(this)) {
+Plot::Plot(QWidget* parent)
+    : QWidget(parent), m_canvas(new QCustomPlot(this)), m_view(new PlotView(m_canvas)), m_options(new QHBoxLayout) {
+    m_marks = new SpotMarks(m_canvas, [this] {
+        return SpotMarks::Marks{.selected = selectionBoxes(), .pointed = m_pointed < 0 ? QRectF() : boxOf(m_pointed), .note = note()};
+    });
+    m_canvas->setAutoAddPlottableToLegend(false);
+    m_canvas->plotLayout()->clear();
+    m_canvas->setFocusPolicy(Qt::StrongFocus);
+    m_canvas->installEventFilter(this);
+    m_canvas->setMinimumSize(200, 120);
+    setFocusProxy(m_canvas);
+    setAutoFillBackground(true);
+    setBackgroundRole(QPalette::Base);
+
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_canvas);
+    layout->setSpacing(0);
+    m_options->setContentsMargins(12, 4, 8, 0);
+    m_options->setSpacing(4);
+    m_options->addStretch();
+    layout->addLayout(m_options);
+    layout->addWidget(m_canvas, 1);
+    makeActions();
 
-    m_canvas->setAutoAddPlottableToLegend(false);
-    m_canvas->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
-    m_canvas->setMouseTracking(true);
-    m_canvas->setNoAntialiasingOnDrag(true);
-
-    m_followButton->setText(tr("Follow"));
-    m_followButton->setIcon(symbolicIcon(QStringLiteral("follow")));
-    m_followButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-    m_followButton->setToolTip(tr("Show all of it again and keep up with the run"));
-    m_followButton->hide();
-    connect(m_followButton, &QToolButton::clicked, this, &Plot::follow);
-
-    connect(m_canvas, &QCustomPlot::mouseWheel, this, &Plot::stopFollowing);
-    connect(m_canvas, &QCustomPlot::mousePress, this, [this] { m_dragged = false; });
+    connect(m_view, &PlotView::changed, this, &Plot::viewChanged);
     connect(m_canvas, &QCustomPlot::mouseMove, this, &Plot::hover);
+    connect(m_canvas, &QCustomPlot::mouseRelease, this, &Plot::release);
     connect(m_canvas, &QCustomPlot::mouseDoubleClick, this, &Plot::follow);
-    connect(m_canvas, &QCustomPlot::mouseRelease, this, [this](QMouseEvent* event) {
-        if (m_dragged || event->button() != Qt::LeftButton) return;
-        if (const QString module = moduleAt(event->position()); !module.isEmpty()) Q_EMIT moduleClicked(module);
+    viewChanged();
+}
+
+void Plot::makeActions() {
+    const auto make = [this](const char* icon, const QString& text, const QKeySequence& shortcut, const QString& help) {
+        auto* action = new QAction(symbolicIcon(QLatin1String(icon)), text, this);
+        action->setShortcut(shortcut);
+        action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+        action->setToolTip(shortcut.isEmpty() ? help : tr("%1 (%2)").arg(help, shortcut.toString(QKeySequence::NativeText)));
+        addAction(action);
+        return action;
+    };
+    m_follow = make("follow", tr("Follow"), {}, tr("Show all of it again and keep up with the run"));
+    m_back = make("back", tr("Previous view"), Qt::ALT | Qt::Key_Left, tr("Back to what was shown before the last zoom or pan"));
+    m_forward = make("forward", tr("Next view"), Qt::ALT | Qt::Key_Right, tr("Forward to the view that was gone back from"));
+    m_whole = make("whole", tr("Whole plot"), Qt::Key_Home, tr("Show the whole plot, as a double click does"));
+    m_zoom = make("zoom", tr("Zoom into a rectangle"), Qt::Key_Z, tr("Drag a rectangle to zoom into it, as with Shift held"));
+    m_copyTable = make("copy", tr("Copy as table"), QKeySequence::Copy, tr("Copy the numbers in sight, with all digits and tabs between them"));
+    m_copyPicture = make("picture", tr("Copy picture"), Qt::CTRL | Qt::SHIFT | Qt::Key_C, tr("Copy the plot as a picture"));
+    m_zoom->setCheckable(true);
+
+    connect(m_follow, &QAction::triggered, this, &Plot::follow);
+    connect(m_whole, &QAction::triggered, this, &Plot::follow);
+    connect(m_back, &QAction::triggered, m_view, &PlotView::back);
+    connect(m_forward, &QAction::triggered, m_view, &PlotView::forward);
+    connect(m_zoom, &QAction::toggled, this, [this](bool on) {
+        m_view->setZoomTool(on);
+        m_canvas->setCursor(on ? Qt::CrossCursor : Qt::ArrowCursor);
     });
+    connect(m_copyTable, &QAction::triggered, this, &Plot::copyTable);
+    connect(m_copyPicture, &QAction::triggered, this, &Plot::copyPicture);
+    for (QAction* action : {m_follow, m_back, m_forward, m_whole, m_zoom, m_copyTable}) {
+        auto* button = new QToolButton;
+        button->setDefaultAction(action);
+        button->setAutoRaise(true);
+        button->setIconSize({16, 16});
+        button->setAccessibleName(action->text());
+        if (action == m_follow) {
+            button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+            connect(action, &QAction::changed, button, [button, action] { button->setVisible(action->isVisible()); });
+        }
+        m_options->addWidget(button);
+    }
+}
+
+QWidget* Plot::addOption(const QString& label, QWidget* widget) {
+    auto* option = new QWidget;
+    auto* row = new QHBoxLayout(option);
+    row->setContentsMargins(0, 0, 12, 0);
+    row->setSpacing(4);
+    auto* text = new QLabel(label);
+    text->setBuddy(widget);
+    row->addWidget(text);
+    row->addWidget(widget);
+    if (widget->accessibleName().isEmpty()) widget->setAccessibleName(label);
+    m_options->insertWidget(m_countOptions++, option);
+    return option;
 }
 
 void Plot::applyTheme() {
     m_theme = PlotTheme::fromPalette(palette());
     m_theme.apply(m_canvas);
+    m_marks->setTheme(m_theme);
     restyle(m_theme);
     m_canvas->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -55,34 +125,120 @@ void Plot::rebuildNow() {
     m_canvas->replot(QCustomPlot::rpQueuedReplot);
 }
 
+bool Plot::following() const { return m_view->following(); }
+
 void Plot::follow() {
-    m_following = true;
     followed();
-    offerToFollow(false);
-    refresh();
+    m_view->showWhole();
 }
 
-void Plot::stopFollowing() {
-    m_following = false;
-    offerToFollow(true);
+void Plot::startOver() {
+    m_pointed = -1;
+    followed();
+    m_view->forget();
 }
 
-void Plot::offerToFollow(bool offer) {
-    m_followButton->setVisible(offer || !m_following);
-    m_followButton->raise();
+void Plot::viewChanged() {
+    m_back->setEnabled(m_view->canGoBack());
+    m_forward->setEnabled(m_view->canGoForward());
+    offerToFollow();
+    if (following())
+        refresh();
+    else
+        m_canvas->replot(QCustomPlot::rpQueuedReplot);
 }
 
-void Plot::hover(QMouseEvent* event) {
-    if (event->buttons() & Qt::LeftButton) {
-        m_dragged = true;
-        stopFollowing();
+void Plot::offerToFollow() { m_follow->setVisible(!following() || !showsNewest()); }
+
+void Plot::setSelectedModule(const QString& module) {
+    if (std::exchange(m_selected, module) == module) return;
+    selectionChanged();
+    if (isVisible()) m_marks->redraw();
+}
+
+void Plot::pointAt(int spot) {
+    if (std::exchange(m_pointed, spot) == spot) return;
+    m_marks->redraw();
+    m_canvas->setAccessibleDescription(readoutOf(spot));
+}
+
+void Plot::hover(const QMouseEvent* event) {
+    if (event->buttons() != Qt::NoButton) {
+        QToolTip::hideText();
         return;
     }
-    const QString text = readoutAt(event->position());
-    if (text.isEmpty())
+    pointAt(spotAt(event->position()));
+    if (m_pointed < 0)
         QToolTip::hideText();
     else
-        QToolTip::showText(event->globalPosition().toPoint(), text, m_canvas);
+        QToolTip::showText(event->globalPosition().toPoint(), readoutOf(m_pointed), m_canvas);
+}
+
+void Plot::release(const QMouseEvent* event) {
+    if (event->button() != Qt::LeftButton || m_view->dragged() || clicked(event->position())) return;
+    if (const QString module = moduleOf(spotAt(event->position())); !module.isEmpty()) Q_EMIT moduleClicked(module);
+}
+
+bool Plot::keyPressed(const QKeyEvent* event) {
+    const int step = event->key() == Qt::Key_Left || event->key() == Qt::Key_Up ? -1 : 1;
+    switch (event->key()) {
+        case Qt::Key_Left:
+        case Qt::Key_Right:
+            if (event->modifiers() == Qt::ShiftModifier)
+                m_view->pan(0.2 * step);
+            else
+                pointAt(spotBeside(m_pointed, step, 0));
+            break;
+        case Qt::Key_Up:
+        case Qt::Key_Down: pointAt(spotBeside(m_pointed, 0, step)); break;
+        case Qt::Key_Plus: m_view->zoom(0.7); return true;
+        case Qt::Key_Minus: m_view->zoom(1 / 0.7); return true;
+        case Qt::Key_Return:
+        case Qt::Key_Enter:
+        case Qt::Key_Space:
+            if (const QString module = moduleOf(m_pointed); !module.isEmpty()) Q_EMIT moduleClicked(module);
+            return true;
+        default: return false;
+    }
+    if (const QRectF box = boxOf(m_pointed); !box.isEmpty())
+        QToolTip::showText(m_canvas->mapToGlobal(box.topRight().toPoint()), readoutOf(m_pointed), m_canvas);
+    return true;
+}
+
+bool Plot::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == m_canvas) switch (event->type()) {
+            case QEvent::KeyPress:
+                if (keyPressed(static_cast<QKeyEvent*>(event))) return true;
+                break;
+            case QEvent::Leave: pointAt(-1); break;
+            case QEvent::FocusIn:
+            case QEvent::FocusOut: m_marks->redraw(); break;
+            default: break;
+        }
+    return QWidget::eventFilter(watched, event);
+}
+
+void Plot::contextMenuEvent(QContextMenuEvent* event) {
+    auto* menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->setToolTipsVisible(true);
+    const int spot = event->reason() == QContextMenuEvent::Mouse ? spotAt(m_canvas->mapFrom(this, event->pos())) : m_pointed;
+    if (const QString module = moduleOf(spot); !module.isEmpty())
+        menu->addAction(tr("Select %1").arg(module), this, [this, module] { Q_EMIT moduleClicked(module); });
+    menu->addActions({m_copyTable, m_copyPicture});
+    menu->addSeparator();
+    menu->addActions({m_back, m_forward, m_whole, m_zoom});
+    extendMenu(menu);
+    menu->popup(event->globalPos());
+}
+
+void Plot::copyTable() const { QApplication::clipboard()->setText(table().text()); }
+
+void Plot::copyPicture() {
+    QCPLayer* marks = m_marks->layer();
+    marks->setVisible(false);
+    QApplication::clipboard()->setPixmap(m_canvas->toPixmap(0, 0, 2));
+    marks->setVisible(true);
 }
 
 void Plot::changeEvent(QEvent* event) {
@@ -95,12 +251,6 @@ void Plot::changeEvent(QEvent* event) {
 void Plot::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     if (m_stale) rebuildNow();
-}
-
-void Plot::resizeEvent(QResizeEvent* event) {
-    QWidget::resizeEvent(event);
-    const QSize size = m_followButton->sizeHint();
-    m_followButton->setGeometry(width() - size.width() - 12, height() - size.height() - 48, size.width(), size.height());
 }
 
 }  // namespace calibench

@@ -2,6 +2,7 @@
 
 #include <QApplication>
 
+#include <cmath>
 #include <iterator>
 
 #include "ui/plots/qcustomplot.h"
@@ -30,6 +31,11 @@ QColor PlotTheme::categorical(int index) const {
     static constexpr QRgb onDark[] = {0xff4a9ede, 0xffe69f00, 0xff1fb98c, 0xffcc79a7, 0xff86cdf5, 0xffe8743b, 0xfff0e442};
     const auto count = static_cast<int>(std::size(onLight));
     return QColor(dark ? onDark[index % count] : onLight[index % count]);
+}
+
+QColor PlotTheme::mixed(const QColor& colour, double opacity) const {
+    const auto channel = [opacity](int over, int under) { return static_cast<int>(std::lround(opacity * over + (1 - opacity) * under)); };
+    return QColor(channel(colour.red(), background.red()), channel(colour.green(), background.green()), channel(colour.blue(), background.blue()));
 }
 
 void PlotTheme::apply(QCustomPlot* plot) const {

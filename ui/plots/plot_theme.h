@@ -19,6 +19,9 @@ struct PlotTheme {
     /// Okabe and Ito's colours, which people with any colour vision tell apart, in the order that reads best on the background.
     [[nodiscard]] QColor categorical(int index) const;
 
+    /// Opaque, as if `colour` lay over the background with this opacity: blending costs time with every repaint.
+    [[nodiscard]] QColor mixed(const QColor& colour, double opacity) const;
+
     void apply(QCustomPlot* plot) const;
     void apply(QCPAxisRect* rect) const;
     void apply(QCPLegend* legend) const;

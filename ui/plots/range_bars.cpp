@@ -26,20 +26,23 @@ std::vector<RangeBar> mergePerColumn(const std::vector<RangeBar>& bars, double c
         merged.low = std::min(merged.low, bar.low);
         merged.high = std::max(merged.high, bar.high);
         merged.moving = merged.moving || bar.moving;
-        merged.selected = merged.selected || bar.selected;
     }
     return out;
 }
 
-void RangeBars::setColours(const QColor& fill, const QColor& highlight) {
-    m_fill = m_faint = fill;
-    m_faint.setAlpha(105);
+double RangeBars::pixelWidth(const QCPAxis* keyAxis, double keyUnits) {
+    return std::clamp(keyUnits * std::abs(keyAxis->coordToPixel(1) - keyAxis->coordToPixel(0)), 1.0, 26.0);
+}
+
+void RangeBars::setColours(const QColor& fill, const QColor& faint, const QColor& highlight) {
+    m_fill = fill;
+    m_faint = faint;
     m_highlight = highlight;
 }
 
 void RangeBars::draw(QCPPainter* painter) {
     const double pixelsPerUnit = std::abs(keyAxis()->coordToPixel(1) - keyAxis()->coordToPixel(0));
-    const double width = std::clamp(m_width * pixelsPerUnit, 1.0, 26.0);
+    const double width = pixelWidth(keyAxis(), m_width);
     painter->setAntialiasing(false);
     for (const RangeBar& bar : mergePerColumn(m_bars, pixelsPerUnit))
         if (keyAxis()->range().contains(bar.key)) drawBar(painter, bar, width);
@@ -61,16 +64,17 @@ void RangeBars::drawBar(QCPPainter* painter, const RangeBar& bar, double width) 
     painter->setPen(Qt::NoPen);
     painter->fillRect(box(bar.min, bar.max, width), m_faint);
     painter->fillRect(box(bar.low, bar.high, width), m_fill);
-    if (!bar.moving && !bar.selected) return;
+    if (!bar.moving) return;
     painter->setBrush(Qt::NoBrush);
-    painter->setPen(QPen(m_highlight, bar.selected ? 2 : 1, bar.selected ? Qt::SolidLine : Qt::DotLine));
+    painter->setPen(QPen(m_highlight, 1, Qt::DotLine));
     painter->drawRect(box(bar.min, bar.max, width + 4));
 }
 
 void RangeBars::drawLegendIcon(QCPPainter* painter, const QRectF& rect) const {
     const QRectF swatch(rect.center().x() - 5, rect.center().y() - 5, 10, 10);
-    painter->setPen(Qt::NoPen);
-    painter->fillRect(swatch, m_fill);
+    painter->setPen(QPen(m_fill, 1));
+    painter->setBrush(visible() ? QBrush(m_fill) : QBrush(Qt::NoBrush));
+    painter->drawRect(swatch);
 }
 
 double RangeBars::selectTest(const QPointF& pos, bool, QVariant* details) const {

@@ -12,7 +12,6 @@ struct RangeBar {
     double min = 0, max = 0;
     double low = 0, high = 0;  ///< the percentiles inside
     bool moving = false;       ///< changed a moment ago
-    bool selected = false;
 };
 
 /// At most one bar per pixel column: the lowest minimum and the highest maximum of those that share it, never an average.
@@ -27,7 +26,10 @@ public:
     void setBars(std::vector<RangeBar> bars) { m_bars = std::move(bars); }
     [[nodiscard]] const std::vector<RangeBar>& bars() const { return m_bars; }
     void setWidth(double keyUnits) { m_width = keyUnits; }
-    void setColours(const QColor& fill, const QColor& highlight);
+    /// Pixels that a bar of so many key units takes: neither a hair nor a block.
+    [[nodiscard]] static double pixelWidth(const QCPAxis* keyAxis, double keyUnits);
+    /// Opaque ones: `faint` for the whole range, `fill` for the percentiles.
+    void setColours(const QColor& fill, const QColor& faint, const QColor& highlight);
 
     double selectTest(const QPointF& pos, bool onlySelectable, QVariant* details = nullptr) const override;
     QCPRange getKeyRange(bool& foundRange, QCP::SignDomain inSignDomain = QCP::sdBoth) const override;

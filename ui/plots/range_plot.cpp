@@ -1,12 +1,14 @@
 #include "ui/plots/range_plot.h"
 
+#include <QComboBox>
+#include <QMenu>
+
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "ui/format.h"
+#include "ui/plots/plot_view.h"
 #include "ui/plots/range_bars.h"
-#include "ui/plots/scales.h"
 
 namespace calibench {
 
@@ -19,32 +21,24 @@ const std::optional<RangeObserved>& rangeOf(const ModuleRecord& module, Tap tap)
 }  // namespace
 
 RangePlot::RangePlot(const RunRecord& record, QWidget* parent) : Plot(parent), m_record(record) {
-    setAccessibleName(tr("Ranges of weights and inputs"));
+    canvas()->setAccessibleName(tr("Ranges of weights and inputs, one module after another"));
+    setAccessibleName(tr("Ranges"));
     QCustomPlot* plot = canvas();
-    plot->plotLayout()->clear();
     m_legend = new QCPLegend;
     plot->plotLayout()->addElement(0, 0, m_legend);
     m_legend->setLayer(QStringLiteral("legend"));
     m_legend->setFillOrder(QCPLegend::foColumnsFirst);
     m_legend->setWrap(8);
     m_legend->setColumnSpacing(2);
-    m_legend->setMargins(QMargins(12, 6, 4, 0));
+    m_legend->setMargins(QMargins(8, 2, 4, 0));
     plot->plotLayout()->setRowStretchFactor(0, 0.001);
+    plot->plotLayout()->setRowSpacing(2);
 
     auto* margins = new QCPMarginGroup(plot);
-    for (size_t i = 0; i < m_panels.size(); ++i) {
-        Panel& panel = m_panels[i];
-        panel.tap = i == 0 ? Tap::Weight : Tap::Input;
-        panel.rect = new QCPAxisRect(plot);
-        plot->plotLayout()->addElement(static_cast<int>(i) + 1, 0, panel.rect);
+    m_panels[1].tap = Tap::Input;
+    for (Panel& panel : m_panels) {
+        makePanel(panel);
         panel.rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
-        panel.rect->setRangeDrag(Qt::Horizontal);
-        panel.rect->setRangeZoom(Qt::Horizontal);
-        panel.rect->axis(QCPAxis::atLeft)->setLabel(i == 0 ? tr("Weight") : tr("Input"));
-        for (QCPAxis* axis : panel.rect->axes()) {
-            axis->setLayer(QStringLiteral("axes"));
-            axis->grid()->setLayer(QStringLiteral("grid"));
-        }
     }
     QCPAxis* upper = m_panels[0].rect->axis(QCPAxis::atBottom);
     QCPAxis* lower = m_panels[1].rect->axis(QCPAxis::atBottom);
@@ -54,17 +48,51 @@ RangePlot::RangePlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
     applyTheme();
 }
 
+void RangePlot::makePanel(Panel& panel) {
+    panel.rect = new QCPAxisRect(canvas());
+    const bool weights = panel.tap == Tap::Weight;
+    canvas()->plotLayout()->addElement(weights ? 1 : 2, 0, panel.rect);
+    panel.rect->setRangeDrag(Qt::Horizontal);
+    panel.rect->axis(QCPAxis::atLeft)->setLabel(weights ? tr("Weight") : tr("Input"));
+    for (QCPAxis* axis : panel.rect->axes()) {
+        axis->setLayer(QStringLiteral("axes"));
+        axis->grid()->setLayer(QStringLiteral("grid"));
+    }
+    view().addPanel(panel.rect);
+
+    auto* scale = new QComboBox;
+    scale->addItems({tr("Automatic"), tr("Linear"), tr("Symlog")});
+    scale->setToolTip(tr("How the scale is divided. Symlog is linear near zero and logarithmic beyond; automatic chooses it when the "
+                         "ranges span more than three decades."));
+    scale->setObjectName(weights ? QStringLiteral("weightScale") : QStringLiteral("inputScale"));
+    connect(scale, &QComboBox::currentIndexChanged, this, [this, tap = panel.tap](int index) { setScale(tap, static_cast<Scale>(index)); });
+    addOption(weights ? tr("Weights") : tr("Inputs"), scale);
+}
+
 void RangePlot::restyle(const PlotTheme& theme) {
     theme.apply(m_legend);
     for (Panel& panel : m_panels)
-        for (size_t i = 0; i < panel.bars.size(); ++i)
-            panel.bars[i]->setColours(theme.categorical(static_cast<int>(i)), theme.text);
+        for (size_t i = 0; i < panel.bars.size(); ++i) {
+            const QColor fill = theme.categorical(static_cast<int>(i));
+            panel.bars[i]->setColours(fill, theme.mixed(fill, 0.4), theme.text);
+        }
+    for (int i = 0; i < m_legend->itemCount(); ++i) {  // a hidden one is struck out as well: colour is never the only sign
+        const bool shown = m_panels[0].bars[static_cast<size_t>(i)]->visible();
+        QFont font = m_legend->font();
+        font.setStrikeOut(!shown);
+        m_legend->item(i)->setFont(font);
+        m_legend->item(i)->setTextColor(shown ? theme.text : theme.muted);
+    }
 }
 
 void RangePlot::applySnapshot(const RunSnapshot& snapshot) {
     const bool wasMoving = !m_moving.empty();
     m_moving.clear();
-    for (const RangeObserved& event : snapshot.ranges) m_moving[event.module] |= 1 << static_cast<int>(event.tap);
+    if (snapshot.started) m_places.forget();
+    if (!snapshot.ranges.empty()) m_moving.resize(m_record.modules().size(), 0);
+    for (const RangeObserved& event : snapshot.ranges)
+        if (const ModuleRecord* module = m_record.find(event.module))
+            m_moving[static_cast<size_t>(module - m_record.modules().data())] |= static_cast<unsigned char>(1 << static_cast<int>(event.tap));
     if (wasMoving || !m_moving.empty() || snapshot.started) refresh();
 }
 
@@ -74,45 +102,18 @@ void RangePlot::settle() {
     refresh();
 }
 
-void RangePlot::setSelectedModule(const QString& module) {
-    m_selected = module.toStdString();
+void RangePlot::setScale(Tap tap, Scale scale) {
+    for (Panel& panel : m_panels)
+        if (panel.tap == tap) panel.scale = scale;
     refresh();
 }
 
-void RangePlot::layOutModules() {
-    const std::vector<ModuleRecord>& modules = m_record.modules();
-    std::map<int, int> sizes;
-    for (const ModuleRecord& module : modules) ++sizes[module.block];
-    int largest = 1;
-    for (const auto& [block, size] : sizes)
-        if (block >= 0) largest = std::max(largest, size);
-    m_slotWidth = 1.0 / (largest + 1);  // one empty place between two blocks
-
-    m_keys.clear();
-    m_projectionOf.clear();
-    m_projections.clear();
-    QStringList labels;
-    for (size_t block = 0; block < m_record.blocks().size(); ++block) labels << QString::number(block);
-    std::map<int, int> placed;
-    for (const ModuleRecord& module : modules) {
-        if (module.block < 0) {
-            const bool known = module.weight || module.input;  // an output layer that is left alone takes no place
-            m_keys.push_back(known ? static_cast<double>(labels.size()) : -1);
-            if (!known) {
-                m_projectionOf.push_back(0);
-                continue;
-            }
-            labels << QString::fromStdString(module.projection);
-        } else {
-            const double offset = placed[module.block]++ - (sizes[module.block] - 1) / 2.0;
-            m_keys.push_back(module.block + offset * m_slotWidth);
-        }
-        auto known = std::find(m_projections.begin(), m_projections.end(), module.projection);
-        if (known == m_projections.end()) known = m_projections.insert(known, module.projection);
-        m_projectionOf.push_back(static_cast<size_t>(known - m_projections.begin()));
-    }
-    m_slots = std::max<double>(1, static_cast<double>(labels.size()));
-    for (Panel& panel : m_panels) panel.rect->axis(QCPAxis::atBottom)->setTicker(QSharedPointer<IndexTicker>::create(labels));
+void RangePlot::setProjectionShown(const QString& projection, bool shown) {
+    if (shown)
+        m_hidden.remove(projection);
+    else
+        m_hidden.insert(projection);
+    refresh();
 }
 
 RangeBars* RangePlot::barsOf(Panel& panel, size_t projection) {
@@ -124,96 +125,223 @@ RangeBars* RangePlot::barsOf(Panel& panel, size_t projection) {
     return panel.bars[projection];
 }
 
-void RangePlot::rebuildPanel(Panel& panel) {
-    const std::vector<ModuleRecord>& modules = m_record.modules();
+Symlog RangePlot::scaleFor(const Panel& panel) const {
+    if (panel.scale == Scale::Linear) return {};
     std::vector<double> magnitudes;
-    for (const ModuleRecord& module : modules)
-        if (const auto& range = rangeOf(module, panel.tap)) magnitudes.push_back(std::max(std::abs(range->min), std::abs(range->max)));
-    const Symlog scale = Symlog::forMagnitudes(magnitudes);
+    const std::vector<ModuleRecord>& modules = m_record.modules();
+    for (size_t i = 0; i < modules.size(); ++i)
+        if (shown(i, panel.tap)) {
+            const RangeObserved& range = *rangeOf(modules[i], panel.tap);
+            magnitudes.push_back(std::max(std::abs(range.min), std::abs(range.max)));
+        }
+    return panel.scale == Scale::Symlog ? Symlog::always(magnitudes) : Symlog::forMagnitudes(magnitudes);
+}
 
-    std::vector<std::vector<RangeBar>> bars(m_projections.size());
+void RangePlot::rebuildPanel(Panel& panel) {
+    if (const Symlog scale = scaleFor(panel); scale != panel.symlog) {
+        panel.symlog = scale;
+        panel.fitValues = true;  // the positions of before mean other values now
+    }
+    const Symlog& scale = panel.symlog;
+    const std::vector<ModuleRecord>& modules = m_record.modules();
+    std::vector<std::vector<RangeBar>> bars(m_places.projections().size());
+    const int tapBit = 1 << static_cast<int>(panel.tap);
     for (size_t i = 0; i < modules.size(); ++i) {
         const auto& range = rangeOf(modules[i], panel.tap);
-        if (!range) continue;
-        const auto moving = m_moving.find(modules[i].name);
-        bars[m_projectionOf[i]].push_back({.key = m_keys[i], .min = scale.map(range->min), .max = scale.map(range->max),
-                                           .low = scale.map(range->p001), .high = scale.map(range->p999),
-                                           .moving = moving != m_moving.end() && (moving->second >> static_cast<int>(panel.tap) & 1),
-                                           .selected = modules[i].name == m_selected});
+        if (!range || m_places.key(i) == ModulePlaces::Nowhere) continue;
+        bars[m_places.projection(i)].push_back({.key = m_places.key(i), .min = scale.map(range->min), .max = scale.map(range->max),
+                                                .low = scale.map(range->p001), .high = scale.map(range->p999),
+                                                .moving = i < m_moving.size() && (m_moving[i] & tapBit) != 0});
     }
+    QCPRange values(0, 0);
     bool found = false;
-    QCPRange values;
     for (size_t projection = 0; projection < bars.size(); ++projection) {
         RangeBars* plottable = barsOf(panel, projection);
-        plottable->setName(QString::fromStdString(m_projections[projection]));
-        plottable->setWidth(m_slotWidth * 0.86);
+        const QString name = QString::fromStdString(m_places.projections()[projection]);
+        plottable->setName(name);
+        plottable->setVisible(projectionShown(name));
+        plottable->setWidth(m_places.width() * 0.86);
         plottable->setBars(std::move(bars[projection]));
         bool own = false;
         const QCPRange range = plottable->getValueRange(own);
-        if (own && found) values.expand(range);
-        if (own && !found) values = range;
-        found = found || own;
+        if (!own || !plottable->visible()) continue;
+        values.expand(range);
+        found = true;
     }
     QCPAxis* axis = panel.rect->axis(QCPAxis::atLeft);
     if (scale.active())
         axis->setTicker(QSharedPointer<SymlogTicker>::create(scale));
     else
         axis->setTicker(QSharedPointer<NumberTicker>::create());
-    if (found && following()) {
-        values.expand(QCPRange(0, 0));
-        const double margin = std::max(values.size() * 0.06, 1e-12);
-        axis->setRange(values.lower - margin, values.upper + margin);
-    }
+    if (!found) return;
+    const double margin = std::max(values.size() * 0.06, 1e-300);
+    const QCPRange whole(values.lower - margin, values.upper + margin);
+    view().setWhole(axis, whole, false);
+    if (std::exchange(panel.fitValues, false)) view().redefine(axis, whole);
 }
 
 void RangePlot::rebuild() {
-    layOutModules();
+    m_places.update(m_record);
     for (Panel& panel : m_panels) {
-        while (panel.bars.size() > m_projections.size()) {  // the last model had more
+        while (panel.bars.size() > m_places.projections().size()) {  // the last model had more
             canvas()->removePlottable(panel.bars.back());
             panel.bars.pop_back();
         }
+        panel.rect->axis(QCPAxis::atBottom)->setTicker(QSharedPointer<IndexTicker>::create(m_places.labels()));
         rebuildPanel(panel);
+        view().setWhole(panel.rect->axis(QCPAxis::atBottom), QCPRange(-0.5, std::max<double>(1, static_cast<double>(m_places.labels().size())) - 0.5), true);
     }
-    if (following()) m_panels[0].rect->axis(QCPAxis::atBottom)->setRange(-0.5, m_slots - 0.5);
     restyle(theme());
+    wrapLegend();
 }
 
-const ModuleRecord* RangePlot::recordAt(const QPointF& pixel) const {
-    const std::vector<ModuleRecord>& modules = m_record.modules();
-    for (const Panel& panel : m_panels) {
+void RangePlot::wrapLegend() {
+    int widest = 1;
+    for (int i = 0; i < m_legend->itemCount(); ++i) widest = std::max(widest, m_legend->item(i)->minimumOuterSizeHint().width() + 6);
+    m_legend->setWrap(std::max(1, (canvas()->width() - 24) / widest));
+}
+
+void RangePlot::resizeEvent(QResizeEvent* event) {
+    Plot::resizeEvent(event);
+    wrapLegend();
+}
+
+bool RangePlot::clicked(const QPointF& pixel) {
+    for (int i = 0; i < m_legend->itemCount(); ++i)
+        if (m_legend->item(i)->outerRect().contains(pixel.toPoint())) {
+            const QString projection = m_panels[0].bars[static_cast<size_t>(i)]->name();
+            setProjectionShown(projection, !projectionShown(projection));
+            return true;
+        }
+    return false;
+}
+
+void RangePlot::extendMenu(QMenu* menu) {
+    QMenu* projections = menu->addMenu(tr("Projections"));
+    for (const RangeBars* bars : m_panels[0].bars) {
+        QAction* action = projections->addAction(bars->name());
+        action->setCheckable(true);
+        action->setChecked(bars->visible());
+        connect(action, &QAction::toggled, this, [this, name = bars->name()](bool on) { setProjectionShown(name, on); });
+    }
+}
+
+bool RangePlot::shown(size_t module, Tap tap) const {
+    if (module >= m_places.size() || module >= m_record.modules().size()) return false;
+    const ModuleRecord& record = m_record.modules()[module];
+    return rangeOf(record, tap) && m_places.key(module) != ModulePlaces::Nowhere &&
+           (m_hidden.isEmpty() || projectionShown(QString::fromStdString(record.projection)));
+}
+
+int RangePlot::spotAt(const QPointF& pixel) const {
+    for (size_t p = 0; p < m_panels.size(); ++p) {
+        const Panel& panel = m_panels[p];
         if (!panel.rect->rect().contains(pixel.toPoint())) continue;
         const QCPAxis* axis = panel.rect->axis(QCPAxis::atBottom);
         const double key = axis->pixelToCoord(pixel.x());
-        const ModuleRecord* nearest = nullptr;
-        double distance = std::max(m_slotWidth * 0.6, std::abs(axis->pixelToCoord(pixel.x() + 6) - key));
-        for (size_t i = 0; i < std::min(m_keys.size(), modules.size()); ++i) {
-            if (std::abs(m_keys[i] - key) >= distance || !rangeOf(modules[i], panel.tap)) continue;
-            distance = std::abs(m_keys[i] - key);
-            nearest = &modules[i];
+        int nearest = -1;
+        double distance = std::max(m_places.width() * 0.6, std::abs(axis->pixelToCoord(pixel.x() + 6) - key));
+        for (size_t i = 0; i < m_record.modules().size(); ++i) {
+            if (!shown(i, panel.tap) || std::abs(m_places.key(i) - key) >= distance) continue;
+            distance = std::abs(m_places.key(i) - key);
+            nearest = static_cast<int>(2 * i + p);
         }
         return nearest;
     }
-    return nullptr;
+    return -1;
 }
 
-QString RangePlot::moduleAt(const QPointF& pixel) const {
-    const ModuleRecord* module = recordAt(pixel);
-    return module ? QString::fromStdString(module->name) : QString();
+QRectF RangePlot::boxOf(const Panel& panel, size_t module) const {
+    if (!shown(module, panel.tap)) return {};
+    const QCPAxis *x = panel.rect->axis(QCPAxis::atBottom), *y = panel.rect->axis(QCPAxis::atLeft);
+    const double key = m_places.key(module);
+    if (!x->range().contains(key)) return {};
+    const RangeObserved& range = *rangeOf(m_record.modules()[module], panel.tap);
+    const double width = RangeBars::pixelWidth(x, m_places.width() * 0.86) + 5;
+    double top = panel.rect->top(), bottom = panel.rect->bottom();
+    if (std::isfinite(range.min) && std::isfinite(range.max)) {
+        top = std::max(top, y->coordToPixel(panel.symlog.map(range.max)) - 3);
+        bottom = std::min(bottom, y->coordToPixel(panel.symlog.map(range.min)) + 3);
+    }
+    return QRectF(x->coordToPixel(key) - width / 2, top, width, std::max(4.0, bottom - top));
 }
 
-QString RangePlot::readoutAt(const QPointF& pixel) const {
-    const ModuleRecord* module = recordAt(pixel);
-    if (!module) return {};
-    QStringList lines{QString::fromStdString(module->name)};
+QRectF RangePlot::boxOf(int spot) const { return spot < 0 ? QRectF() : boxOf(m_panels[static_cast<size_t>(spot % 2)], static_cast<size_t>(spot / 2)); }
+
+QString RangePlot::moduleOf(int spot) const {
+    const auto module = static_cast<size_t>(spot / 2);
+    return spot < 0 || module >= m_record.modules().size() ? QString() : QString::fromStdString(m_record.modules()[module].name);
+}
+
+QString RangePlot::readoutOf(int spot) const {
+    if (moduleOf(spot).isEmpty()) return {};
+    QStringList lines{moduleOf(spot)};
     for (const Panel& panel : m_panels) {
-        const auto& range = rangeOf(*module, panel.tap);
+        const auto& range = rangeOf(m_record.modules()[static_cast<size_t>(spot / 2)], panel.tap);
         if (!range) continue;
         lines << tr("%1 %2, 99.8 % within %3")
                      .arg(panel.tap == Tap::Weight ? tr("Weight") : tr("Input"), formatExactRange(range->min, range->max),
                           formatExactRange(range->p001, range->p999));
     }
     return lines.join(QLatin1Char('\n'));
+}
+
+int RangePlot::spotBeside(int spot, int columns, int rows) const {
+    const auto count = static_cast<int>(m_record.modules().size());
+    int panel = spot < 0 ? 0 : spot % 2;
+    if (rows != 0) {
+        const int other = std::clamp(panel + rows, 0, 1);
+        return spot >= 0 && shown(static_cast<size_t>(spot / 2), m_panels[static_cast<size_t>(other)].tap) ? spot - panel + other : spot;
+    }
+    if (spot < 0) columns = 1;
+    for (int module = spot < 0 ? 0 : spot / 2 + columns; module >= 0 && module < count; module += columns)
+        if (shown(static_cast<size_t>(module), m_panels[static_cast<size_t>(panel)].tap)) return 2 * module + panel;
+    return spot;
+}
+
+std::vector<QRectF> RangePlot::selectionBoxes() const {
+    std::vector<QRectF> boxes;
+    const std::string selected = selectedModule().toStdString();
+    const auto add = [&boxes](const QRectF& box) {
+        if (!box.isEmpty()) boxes.push_back(box);
+    };
+    const ModuleRecord* module = m_record.find(selected);
+    const int block = m_record.blockOf(selected);
+    for (const Panel& panel : m_panels) {
+        const QCPAxis* x = panel.rect->axis(QCPAxis::atBottom);
+        if (module)
+            add(boxOf(panel, static_cast<size_t>(module - m_record.modules().data())));
+        else if (block >= 0)
+            add(QRectF(x->coordToPixel(block - 0.5), panel.rect->top(), x->coordToPixel(1) - x->coordToPixel(0), panel.rect->height()) & QRectF(panel.rect->rect()));
+    }
+    return boxes;
+}
+
+QString RangePlot::note() const {
+    const auto known = [](const ModuleRecord& module) { return module.weight || module.input; };
+    const auto& modules = m_record.modules();
+    return m_record.started() && std::none_of(modules.begin(), modules.end(), known) ? tr("Ranges will show here as soon as the first block is observed.") : QString();
+}
+
+PlotTable RangePlot::table() const {
+    PlotTable table{.header = {tr("Module"), tr("Block"), tr("Projection"), tr("Weight min"), tr("Weight max"), tr("Weight 0.1 %"), tr("Weight 99.9 %"),
+                               tr("Input min"), tr("Input max"), tr("Input 0.1 %"), tr("Input 99.9 %")},
+                    .rows = {}};
+    const QCPRange seen = m_panels[0].rect->axis(QCPAxis::atBottom)->range();
+    for (size_t i = 0; i < m_record.modules().size(); ++i) {
+        if ((!shown(i, Tap::Weight) && !shown(i, Tap::Input)) || !seen.contains(m_places.key(i))) continue;
+        const ModuleRecord& module = m_record.modules()[i];
+        QStringList row{QString::fromStdString(module.name), QString::number(module.block), QString::fromStdString(module.projection)};
+        for (const Tap tap : {Tap::Weight, Tap::Input}) {
+            const auto& range = rangeOf(module, tap);
+            if (range)
+                row << PlotTable::cell(range->min) << PlotTable::cell(range->max) << PlotTable::cell(range->p001) << PlotTable::cell(range->p999);
+            else
+                row << QString() << QString() << QString() << QString();
+        }
+        table.rows << row;
+    }
+    return table;
 }
 
 }  // namespace calibench

@@ -3,62 +3,79 @@
 #include <QSet>
 
 #include <array>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "ui/plots/module_places.h"
 #include "ui/plots/plot.h"
+#include "ui/plots/scales.h"
 #include "ui/run_record.h"
 
 class QCPAxisRect;
 class QCPLegend;
-class QCPMarginGroup;
 
 namespace calibench {
 
 class RangeBars;
 
 /// Ranges of weights (above) and inputs (below) over one x axis: blocks in order, within a block its modules, one colour per
-/// projection. The modules outside of the blocks follow behind the last one under their own names.
+/// projection. A click on a projection's name hides or shows its bars.
+///
+/// Spots: two for each module of the record, its weight and its inputs.
 class RangePlot : public Plot {
     Q_OBJECT
 
 public:
+    enum class Scale { Automatic, Linear, Symlog };
+
     /// `record` must outlive the plot.
     explicit RangePlot(const RunRecord& record, QWidget* parent = nullptr);
 
     void applySnapshot(const RunSnapshot& snapshot);
     void settle();  ///< the run has ended: nothing moves any more
-    void setSelectedModule(const QString& module);
-    [[nodiscard]] QString readoutAt(const QPointF& pixel) const override;
+    void setScale(Tap tap, Scale scale);
+    void setProjectionShown(const QString& projection, bool shown);
+    [[nodiscard]] bool projectionShown(const QString& projection) const { return !m_hidden.contains(projection); }
+
+    [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] int spotAt(const QPointF& pixel) const override;
+    [[nodiscard]] QRectF boxOf(int spot) const override;
+    [[nodiscard]] QString readoutOf(int spot) const override;
+    [[nodiscard]] QString moduleOf(int spot) const override;
 
 protected:
     void rebuild() override;
     void restyle(const PlotTheme& theme) override;
-    [[nodiscard]] QString moduleAt(const QPointF& pixel) const override;
+    bool clicked(const QPointF& pixel) override;
+    void extendMenu(QMenu* menu) override;
+    void resizeEvent(QResizeEvent* event) override;
+    [[nodiscard]] std::vector<QRectF> selectionBoxes() const override;
+    [[nodiscard]] int spotBeside(int spot, int columns, int rows) const override;
+    [[nodiscard]] QString note() const override;
 
 private:
     struct Panel {
         Tap tap = Tap::Weight;
         QCPAxisRect* rect = nullptr;
         std::vector<RangeBars*> bars;  ///< one per projection
+        Scale scale = Scale::Automatic;
+        Symlog symlog;                 ///< the scale as drawn
+        bool fitValues = false;        ///< once, because the scale was switched
     };
 
-    void layOutModules();
+    void makePanel(Panel& panel);
     void rebuildPanel(Panel& panel);
-    [[nodiscard]] const ModuleRecord* recordAt(const QPointF& pixel) const;
+    void wrapLegend();
+    [[nodiscard]] Symlog scaleFor(const Panel& panel) const;
     [[nodiscard]] RangeBars* barsOf(Panel& panel, size_t projection);
+    [[nodiscard]] bool shown(size_t module, Tap tap) const;  ///< it has a bar, and its projection is not hidden
+    [[nodiscard]] QRectF boxOf(const Panel& panel, size_t module) const;
 
     const RunRecord& m_record;
     std::array<Panel, 2> m_panels;
     QCPLegend* m_legend = nullptr;
-    std::vector<double> m_keys;                ///< x of each module of the record
-    std::vector<size_t> m_projectionOf;        ///< of each module of the record
-    std::vector<std::string> m_projections;    ///< in order of appearance
-    std::unordered_map<std::string, int> m_moving;
-    double m_slotWidth = 1;
-    double m_slots = 1;
-    std::string m_selected;
+    ModulePlaces m_places;
+    QSet<QString> m_hidden;              ///< projections
+    std::vector<unsigned char> m_moving;  ///< per module of the record: bit per tap
 };
 
 }  // namespace calibench

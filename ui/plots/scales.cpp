@@ -7,15 +7,45 @@
 
 namespace calibench {
 
-Symlog Symlog::forMagnitudes(const std::vector<double>& magnitudes) {
+namespace {
+
+struct Span {
     double smallest = 0, largest = 0;
+};
+
+Span spanOf(const std::vector<double>& magnitudes) {
+    Span span;
     for (const double magnitude : magnitudes) {
         if (!std::isfinite(magnitude) || magnitude <= 0) continue;
-        smallest = smallest == 0 ? magnitude : std::min(smallest, magnitude);
-        largest = std::max(largest, magnitude);
+        span.smallest = span.smallest == 0 ? magnitude : std::min(span.smallest, magnitude);
+        span.largest = std::max(span.largest, magnitude);
     }
-    if (largest <= 1000 * smallest) return {};
-    return {std::pow(10.0, std::floor(std::log10(smallest)))};
+    return span;
+}
+
+/// Ticks are round numbers: written with the digits that tell them from a tick one step away, and no more. Without a step a
+/// tick is one digit and a power of ten.
+QString tickText(double value, double step) {
+    if (value == 0) return QStringLiteral("0");
+    const double magnitude = std::abs(value);
+    const int exponent = static_cast<int>(std::floor(std::log10(magnitude) + 1e-9));
+    // Steps are one or two digits long (2.5): the last of them is the last that counts.
+    const int digits = step > 0 ? std::clamp(exponent - static_cast<int>(std::floor(std::log10(step) + 1e-9)) + 2, 1, 16) : 3;
+    if (magnitude < 1e6 && value == std::round(value)) return QString::number(value, 'f', 0);
+    if (magnitude >= 1e-3 && magnitude < 1e6) return QString::number(value, 'g', digits);
+    return QStringLiteral("%1e%2").arg(QString::number(value / std::pow(10.0, exponent), 'g', digits)).arg(exponent);
+}
+
+}  // namespace
+
+Symlog Symlog::forMagnitudes(const std::vector<double>& magnitudes) {
+    const Span span = spanOf(magnitudes);
+    return span.largest <= 1000 * span.smallest ? Symlog{} : always(magnitudes);
+}
+
+Symlog Symlog::always(const std::vector<double>& magnitudes) {
+    const Span span = spanOf(magnitudes);
+    return span.smallest > 0 ? Symlog{std::pow(10.0, std::floor(std::log10(span.smallest)))} : Symlog{};
 }
 
 double Symlog::map(double value) const {
@@ -52,11 +82,13 @@ QVector<double> LogTicker::createTickVector(double, const QCPRange& range) {
     const double low = std::max(range.lower, 1e-300), high = std::max(range.upper, low * 1.0000001);
     const double decades = std::log10(high / low);
     QVector<double> ticks;
+    m_step = 0;
     if (decades < 0.8) {  // less than 1 to 6: even steps read better than 1-2-5
         const double step = std::pow(10.0, std::floor(std::log10((high - low) / 2)));
         const double count = (high - low) / step;
-        const double wide = step * (count > 8 ? 4 : count > 4 ? 2 : 1);
-        for (double tick = std::ceil(low / wide) * wide; tick <= high; tick += wide) ticks.append(tick);
+        m_step = step * (count > 8 ? 4 : count > 4 ? 2 : 1);
+        const double first = std::ceil(low / m_step);
+        for (int i = 0; i <= 20 && (first + i) * m_step <= high; ++i) ticks.append((first + i) * m_step);  // never without end, however narrow
         return ticks;
     }
     const int stride = std::max(1, static_cast<int>(decades / 6));
@@ -69,20 +101,15 @@ QVector<double> LogTicker::createTickVector(double, const QCPRange& range) {
     return ticks;
 }
 
-/// Ticks are round numbers: write them without the zeros that a table's three digits would bring.
-static QString roundNumber(double value) {
-    if (value == 0) return QStringLiteral("0");
-    const double magnitude = std::abs(value);
-    if (magnitude < 1e6 && value == std::round(value)) return QString::number(value, 'f', 0);
-    if (magnitude >= 1e-3 && magnitude < 1e6) return QString::number(value, 'g', 4);
-    const int exponent = static_cast<int>(std::floor(std::log10(magnitude) + 1e-9));
-    return QStringLiteral("%1e%2").arg(QString::number(value / std::pow(10.0, exponent), 'g', 3)).arg(exponent);
+QString LogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return tickText(tick, m_step); }
+
+QVector<double> NumberTicker::createTickVector(double tickStep, const QCPRange& range) {
+    m_step = tickStep;
+    return QCPAxisTicker::createTickVector(tickStep, range);
 }
 
-QString LogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return roundNumber(tick); }
-
 QString NumberTicker::getTickLabel(double tick, const QLocale&, QChar, int) {
-    return std::abs(tick) < 1e-12 * mTickCount ? QStringLiteral("0") : roundNumber(tick);
+    return std::abs(tick) < 1e-6 * m_step ? QStringLiteral("0") : tickText(tick, m_step);
 }
 
 QVector<double> IndexTicker::createTickVector(double, const QCPRange& range) {

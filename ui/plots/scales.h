@@ -12,6 +12,8 @@ struct Symlog {
 
     /// Chosen for the magnitudes at hand: plain while they span no more than three decades.
     [[nodiscard]] static Symlog forMagnitudes(const std::vector<double>& magnitudes);
+    /// Never plain, unless there is no magnitude above zero.
+    [[nodiscard]] static Symlog always(const std::vector<double>& magnitudes);
     [[nodiscard]] bool active() const { return linear > 0; }
     [[nodiscard]] double map(double value) const;
     [[nodiscard]] double unmap(double position) const;
@@ -38,13 +40,20 @@ protected:
     QVector<double> createTickVector(double tickStep, const QCPRange& range) override;
     QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
     int getSubTickCount(double) override { return 0; }
+
+private:
+    double m_step = 0;  ///< between two ticks where they are even; 0: a digit and a power of ten each
 };
 
-/// Plain numbers in the window's own spelling ("2e-5", not "2e-05").
+/// Plain numbers in the window's own spelling ("2e-5", not "2e-05"), with as many digits as tell two ticks apart.
 class NumberTicker : public QCPAxisTicker {
 protected:
+    QVector<double> createTickVector(double tickStep, const QCPRange& range) override;
     QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
     int getSubTickCount(double) override { return 0; }
+
+private:
+    double m_step = 0;
 };
 
 /// Whole numbers only, each with the label of its index when there are labels.

@@ -24,7 +24,25 @@ void appendColumn(const std::vector<SeriesPoint>& points, size_t begin, size_t e
 
 }  // namespace
 
-void SeriesStore::append(double x, double y) { m_points.push_back({x, y}); }
+void SeriesStore::Extent::include(const Extent& other) {
+    low = std::min(low, other.low);
+    high = std::max(high, other.high);
+    lowPositive = std::min(lowPositive, other.lowPositive);
+}
+
+void SeriesStore::append(double x, double y) {
+    m_points.push_back({x, y});
+    if (std::isfinite(y))
+        m_extent.include({y, y, y > 0 ? y : std::numeric_limits<double>::infinity()});
+    else
+        ++m_numNotFinite;
+}
+
+size_t SeriesStore::nearest(double x) const {
+    auto place = std::lower_bound(m_points.begin(), m_points.end(), x, [](const SeriesPoint& point, double value) { return point.x < value; });
+    if (place == m_points.end() || (place != m_points.begin() && x - std::prev(place)->x < place->x - x)) --place;
+    return static_cast<size_t>(place - m_points.begin());
+}
 
 std::vector<SeriesPoint> SeriesStore::decimated(double lower, double upper, int columns) const {
     const auto before = [](const SeriesPoint& point, double x) { return point.x < x; };

@@ -11,8 +11,8 @@ class TokenCells : public QCPAbstractPlottable {
 public:
     struct Cell {
         int column = 0, row = 0;
-        QString text;
-        bool light = false;  ///< the colour under the text is light
+        double percent = 0;    ///< of its row
+        bool light = false;    ///< the colour under the text is light
         bool starved = false;
     };
 

@@ -1,18 +1,36 @@
 #include "ui/plots/token_plot.h"
 
+#include <QSpinBox>
+
 #include <algorithm>
 #include <cmath>
 
 #include "ui/format.h"
+#include "ui/plots/plot_view.h"
 #include "ui/plots/scales.h"
 #include "ui/plots/token_cells.h"
 
 namespace calibench {
 
-TokenPlot::TokenPlot(const RunRecord& record, QWidget* parent) : Plot(parent), m_record(record) {
-    setAccessibleName(tr("Tokens seen by each module"));
+TokenPlot::TokenPlot(const RunRecord& record, QWidget* parent) : Plot(parent), m_record(record), m_threshold(new QSpinBox) {
+    setAccessibleName(tr("Tokens"));
+    canvas()->setAccessibleName(tr("Tokens seen by each module or expert"));
+    makePanel();
+    makeScale();
+    m_threshold->setRange(0, 100);
+    m_threshold->setValue(10);
+    m_threshold->setSuffix(tr(" % of the mean"));
+    m_threshold->setToolTip(tr("An expert that sees fewer tokens than this part of its block's mean is outlined: its ranges rest on little."));
+    connect(m_threshold, &QSpinBox::valueChanged, this, [this](int percent) {
+        refresh();
+        Q_EMIT thresholdChanged(percent);
+    });
+    m_thresholdRow = addOption(tr("Outline below"), m_threshold);
+    applyTheme();
+}
+
+void TokenPlot::makePanel() {
     QCustomPlot* plot = canvas();
-    plot->plotLayout()->clear();
     m_rect = new QCPAxisRect(plot);
     m_rect->setupFullAxesBox(false);
     plot->plotLayout()->addElement(0, 0, m_rect);
@@ -20,17 +38,26 @@ TokenPlot::TokenPlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
         axis->setLayer(QStringLiteral("axes"));
         axis->grid()->setLayer(QStringLiteral("grid"));
     }
-    for (const auto side : {QCPAxis::atTop, QCPAxis::atRight}) m_rect->axis(side)->setVisible(false);
-    QCPAxis* x = m_rect->axis(QCPAxis::atBottom);
-    QCPAxis* y = m_rect->axis(QCPAxis::atLeft);
-    m_map = new QCPColorMap(x, y);
+    m_x = m_rect->axis(QCPAxis::atBottom);
+    m_y = m_rect->axis(QCPAxis::atLeft);
+    // The totals stand in the margins, as labels of the axes opposite.
+    for (QCPAxis* axis : {m_rect->axis(QCPAxis::atTop), m_rect->axis(QCPAxis::atRight)}) {
+        axis->setTickLabels(true);
+        axis->setTickLength(0, 0);
+    }
+    connect(m_y, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), m_rect->axis(QCPAxis::atRight), qOverload<const QCPRange&>(&QCPAxis::setRange));
+    connect(m_x, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), m_rect->axis(QCPAxis::atTop), qOverload<const QCPRange&>(&QCPAxis::setRange));
+    view().addPanel(m_rect);
+    m_map = new QCPColorMap(m_x, m_y);
     m_map->setInterpolate(false);
     m_map->setTightBoundary(false);
-    m_cells = new TokenCells(x, y);
-    m_cells->setLayer(QStringLiteral("overlay"));
-    m_line = plot->addGraph(x, y);
+    m_cells = new TokenCells(m_x, m_y);
+    m_line = plot->addGraph(m_x, m_y);
     m_line->setLineStyle(QCPGraph::lsStepCenter);
+}
 
+void TokenPlot::makeScale() {
+    QCustomPlot* plot = canvas();
     m_scale = new QCPColorScale(plot);
     plot->plotLayout()->addElement(0, 1, m_scale);
     m_scale->setType(QCPAxis::atRight);
@@ -44,7 +71,6 @@ TokenPlot::TokenPlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
     auto* margins = new QCPMarginGroup(plot);
     m_rect->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
     m_scale->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
-    applyTheme();
 }
 
 void TokenPlot::restyle(const PlotTheme& theme) {
@@ -56,48 +82,37 @@ void TokenPlot::restyle(const PlotTheme& theme) {
     axis->setBasePen(QPen(theme.grid));
     axis->setTickPen(QPen(theme.muted));
     axis->setSubTickPen(Qt::NoPen);
-    axis->setTickLabelFont(m_rect->axis(QCPAxis::atLeft)->tickLabelFont());
-    axis->setLabelFont(m_rect->axis(QCPAxis::atLeft)->labelFont());
+    axis->setTickLabelFont(m_y->tickLabelFont());
+    axis->setLabelFont(m_y->labelFont());
+    for (QCPAxis* margin : {m_rect->axis(QCPAxis::atTop), m_rect->axis(QCPAxis::atRight)}) {
+        margin->setTickLabelColor(theme.muted);
+        margin->setLabelColor(theme.muted);
+    }
 }
 
 void TokenPlot::applySnapshot(const RunSnapshot& snapshot) {
+    if (snapshot.started) m_labels.clear();
     if (!snapshot.tokens.empty() || snapshot.started) refresh();
 }
 
-int64_t TokenPlot::Grid::total(int block) const {
-    int64_t sum = 0;
-    for (int expert = 0; expert < experts; ++expert) sum += std::max<int64_t>(0, at(block, expert));
-    return sum;
-}
+void TokenPlot::setThreshold(int percent) { m_threshold->setValue(percent); }
 
-bool TokenPlot::Grid::starved(int block, int expert) const {
-    const double mean = static_cast<double>(total(block)) / experts;
-    return mean > 0 && static_cast<double>(std::max<int64_t>(0, at(block, expert))) < ThresholdShare * mean;
-}
-
-TokenPlot::Grid TokenPlot::gridOf(const RunRecord& record) {
-    Grid grid;
-    grid.blocks = static_cast<int>(record.blocks().size());
-    grid.experts = record.numExperts();
-    grid.tokens.assign(static_cast<size_t>(grid.blocks) * static_cast<size_t>(grid.experts), -1);
-    for (const ModuleRecord& module : record.modules()) {
-        if (module.expert < 0 || module.block < 0 || module.block >= grid.blocks || !module.tokens) continue;
-        int64_t& cell = grid.tokens[static_cast<size_t>(module.block * grid.experts + module.expert)];
-        cell = std::max(cell, *module.tokens);
-    }
-    return grid;
-}
+int TokenPlot::threshold() const { return m_threshold->value(); }
 
 void TokenPlot::rebuild() {
-    const bool moe = m_record.numExperts() > 0;
-    m_map->setVisible(moe);
-    m_cells->setVisible(moe);
-    showScale(moe);
-    m_line->setVisible(!moe);
-    for (QCPAxis* axis : {m_rect->axis(QCPAxis::atBottom), m_rect->axis(QCPAxis::atLeft)}) axis->grid()->setVisible(!moe);
-    m_rect->axis(QCPAxis::atLeft)->setRangeReversed(moe);  // block 0 on top, as in the tree
-    if (moe)
-        rebuildExperts();
+    const bool map = isMap();
+    m_map->setVisible(map);
+    m_cells->setVisible(map);
+    m_line->setVisible(!map);
+    showScale(map);
+    m_thresholdRow->setVisible(map);
+    for (QCPAxis* axis : {m_x, m_y}) axis->grid()->setVisible(!map);
+    for (const auto side : {QCPAxis::atTop, QCPAxis::atRight}) m_rect->axis(side)->setVisible(map);
+    m_y->setRangeReversed(map);  // block 0 on top, as in the tree
+    m_rect->axis(QCPAxis::atRight)->setRangeReversed(map);
+    view().setWheel(m_rect, map ? Qt::Horizontal | Qt::Vertical : Qt::Orientations(Qt::Horizontal));
+    if (map)
+        rebuildMap();
     else
         rebuildLine();
 }
@@ -114,104 +129,176 @@ void TokenPlot::showScale(bool show) {
     }
 }
 
-void TokenPlot::rebuildExperts() {
-    m_grid = gridOf(m_record);
+void TokenPlot::rebuildMap() {
+    m_grid = TokenGrid::of(m_record);
     QCPColorMapData* data = m_map->data();
     data->setSize(m_grid.experts, std::max(1, m_grid.blocks));
     data->setRange(QCPRange(0, std::max(1, m_grid.experts - 1)), QCPRange(0, std::max(1, m_grid.blocks - 1)));
-    int64_t most = 1;
-    for (const int64_t count : m_grid.tokens) most = std::max(most, count);
+    const double most = std::max(1.0, static_cast<double>(m_grid.largest()));
     std::vector<TokenCells::Cell> cells;
-    for (int block = 0; block < m_grid.blocks; ++block) {
-        const double total = static_cast<double>(std::max<int64_t>(1, m_grid.total(block)));
+    for (int block = 0; block < m_grid.blocks; ++block)
         for (int expert = 0; expert < m_grid.experts; ++expert) {
             const int64_t count = m_grid.at(block, expert);
             data->setCell(expert, block, static_cast<double>(std::max<int64_t>(0, count)));
-            data->setAlpha(expert, block, count < 0 ? 0 : 255);
-            if (count < 0) continue;
-            cells.push_back({.column = expert, .row = block,
-                             .text = tr("%1 %").arg(100.0 * static_cast<double>(count) / total, 0, 'f', 1),
-                             .light = static_cast<double>(count) > 0.55 * static_cast<double>(most),
-                             .starved = m_grid.starved(block, expert)});
+            data->setAlpha(expert, block, count == TokenGrid::Unknown ? 0 : 255);
+            if (count == TokenGrid::Unknown) continue;
+            cells.push_back({.column = expert, .row = block, .percent = 100 * m_grid.shareOfBlock(block, expert),
+                             .light = static_cast<double>(count) > 0.55 * most, .starved = m_grid.starved(block, expert, threshold())});
         }
-    }
+    const auto starved = std::count_if(cells.begin(), cells.end(), [](const TokenCells::Cell& cell) { return cell.starved; });
     m_cells->setCells(std::move(cells));
-    m_scale->setDataRange(QCPRange(0, static_cast<double>(most)));
-    QCPAxis* x = m_rect->axis(QCPAxis::atBottom);
-    QCPAxis* y = m_rect->axis(QCPAxis::atLeft);
-    x->setLabel(tr("Expert (share of its block's tokens; outlined: less than a tenth of the mean)"));
-    y->setLabel(tr("Block"));
-    x->setTicker(QSharedPointer<IndexTicker>::create());
-    y->setTicker(QSharedPointer<IndexTicker>::create());
-    if (following()) {
-        x->setRange(-0.5, m_grid.experts - 0.5);
-        y->setRange(-0.5, std::max(1, m_grid.blocks) - 0.5);
-    }
+    m_scale->setDataRange(QCPRange(0, most));
+    m_x->setLabel(starved > 0 ? tr("Expert (cells: share of the block's tokens; %n outlined)", nullptr, static_cast<int>(starved))
+                              : tr("Expert (cells: share of the block's tokens)"));
+    m_y->setLabel(tr("Block"));
+    m_x->setTicker(QSharedPointer<IndexTicker>::create());
+    m_y->setTicker(QSharedPointer<IndexTicker>::create());
+    labelMargins();
+    view().setWhole(m_x, QCPRange(-0.5, m_grid.experts - 0.5), true);
+    view().setWhole(m_y, QCPRange(-0.5, std::max(1, m_grid.blocks) - 0.5), true);
+}
+
+void TokenPlot::labelMargins() {
+    const auto label = [](QCPAxis* axis, const std::vector<int64_t>& totals, const QString& name) {
+        QStringList labels;
+        for (const int64_t total : totals) labels << formatCount(total);
+        axis->setTicker(QSharedPointer<IndexTicker>::create(labels));
+        axis->setLabel(name);
+    };
+    label(m_rect->axis(QCPAxis::atTop), m_grid.expertTotals, tr("Tokens of the expert in all blocks"));
+    label(m_rect->axis(QCPAxis::atRight), m_grid.blockTotals, tr("Tokens of the block"));
+    m_rect->axis(QCPAxis::atTop)->setRange(m_x->range());
+    m_rect->axis(QCPAxis::atRight)->setRange(m_y->range());
 }
 
 void TokenPlot::rebuildLine() {
+    const auto& modules = m_record.modules();
+    if (m_labels.size() != static_cast<qsizetype>(modules.size())) {
+        m_labels.clear();
+        for (const ModuleRecord& module : modules)
+            m_labels << (module.block >= 0 ? tr("%1 %2").arg(module.block).arg(QString::fromStdString(module.projection))
+                                           : QString::fromStdString(module.projection));
+    }
     QVector<double> keys, values;
-    QStringList labels;
     double most = 0;
-    for (const ModuleRecord& module : m_record.modules()) {
-        const auto place = static_cast<double>(labels.size());
-        labels << (module.block >= 0 ? tr("%1 %2").arg(module.block).arg(QString::fromStdString(module.projection))
-                                     : QString::fromStdString(module.projection));
-        keys << place;
+    for (const ModuleRecord& module : modules) {
+        keys << static_cast<double>(keys.size());
         values << (module.tokens ? static_cast<double>(*module.tokens) : std::nan(""));
         most = std::max(most, module.tokens ? static_cast<double>(*module.tokens) : 0.0);
     }
     m_line->setData(keys, values, true);
-    const bool room = labels.size() < 300;  // more dots than this are a thick line
+    const bool room = modules.size() < 300;  // more dots than this are a thick line
     m_line->setScatterStyle(room ? QCPScatterStyle(QCPScatterStyle::ssDisc, theme().accent, 5) : QCPScatterStyle());
-    QCPAxis* x = m_rect->axis(QCPAxis::atBottom);
-    QCPAxis* y = m_rect->axis(QCPAxis::atLeft);
-    x->setLabel(tr("Module, in model order (block and projection)"));
-    y->setLabel(tr("Tokens seen"));
-    x->setTicker(QSharedPointer<IndexTicker>::create(labels));
-    x->setTickLabelRotation(0);
-    y->setTicker(QSharedPointer<NumberTicker>::create());
-    if (following()) {
-        x->setRange(-0.5, std::max<double>(1, static_cast<double>(labels.size())) - 0.5);
-        y->setRange(0, std::max(1.0, most * 1.1));
-    }
+    m_x->setLabel(tr("Module, in model order (block and projection)"));
+    m_y->setLabel(tr("Tokens seen"));
+    m_x->setTicker(QSharedPointer<IndexTicker>::create(m_labels));
+    m_y->setTicker(QSharedPointer<NumberTicker>::create());
+    view().setWhole(m_x, QCPRange(-0.5, std::max<double>(1, static_cast<double>(modules.size())) - 0.5), true);
+    view().setWhole(m_y, QCPRange(0, std::max(1.0, most * 1.1)), false);
 }
 
-const ModuleRecord* TokenPlot::denseModuleAt(const QPointF& pixel) const {
-    const auto index = static_cast<int64_t>(std::lround(m_rect->axis(QCPAxis::atBottom)->pixelToCoord(pixel.x())));
-    const auto& modules = m_record.modules();
-    return index >= 0 && index < static_cast<int64_t>(modules.size()) ? &modules[static_cast<size_t>(index)] : nullptr;
+int TokenPlot::spotAt(const QPointF& pixel) const {
+    if (!m_rect->rect().contains(pixel.toPoint())) return -1;
+    const auto column = static_cast<int>(std::lround(m_x->pixelToCoord(pixel.x())));
+    if (!isMap()) return column >= 0 && column < static_cast<int>(m_record.modules().size()) ? column : -1;
+    const auto row = static_cast<int>(std::lround(m_y->pixelToCoord(pixel.y())));
+    const bool inside = column >= 0 && column < m_grid.experts && row >= 0 && row < m_grid.blocks;
+    return inside && m_grid.at(row, column) != TokenGrid::Unknown ? row * m_grid.experts + column : -1;
 }
 
-QString TokenPlot::readoutAt(const QPointF& pixel) const {
-    if (!m_rect->rect().contains(pixel.toPoint())) return {};
-    if (m_record.numExperts() == 0) {
-        const ModuleRecord* module = denseModuleAt(pixel);
-        return module && module->tokens ? tr("%1\n%2 tokens").arg(QString::fromStdString(module->name), formatCount(*module->tokens)) : QString();
+QRectF TokenPlot::cellBox(double column, double row, double columns, double rows) const {
+    const QRectF box(QPointF(m_x->coordToPixel(column - 0.5), m_y->coordToPixel(row - 0.5)),
+                     QPointF(m_x->coordToPixel(column + columns - 0.5), m_y->coordToPixel(row + rows - 0.5)));
+    return box.normalized() & QRectF(m_rect->rect());
+}
+
+QRectF TokenPlot::boxOf(int spot) const {
+    if (spot < 0) return {};
+    if (isMap()) return spot < static_cast<int>(m_grid.tokens.size()) ? cellBox(spot % m_grid.experts, spot / m_grid.experts, 1, 1) : QRectF();
+    if (spot >= static_cast<int>(m_record.modules().size()) || !m_x->range().contains(spot)) return {};
+    const ModuleRecord& module = m_record.modules()[static_cast<size_t>(spot)];
+    return module.tokens ? QRectF(m_x->coordToPixel(spot) - 6, m_y->coordToPixel(static_cast<double>(*module.tokens)) - 6, 12, 12) : QRectF();
+}
+
+QString TokenPlot::readoutOf(int spot) const {
+    if (moduleOf(spot).isEmpty()) return {};
+    if (!isMap()) {
+        const ModuleRecord& module = m_record.modules()[static_cast<size_t>(spot)];
+        return module.tokens ? tr("%1\n%2 tokens").arg(moduleOf(spot), formatCount(*module.tokens)) : tr("%1\nNo tokens counted yet").arg(moduleOf(spot));
     }
-    const auto expert = static_cast<int>(std::lround(m_rect->axis(QCPAxis::atBottom)->pixelToCoord(pixel.x())));
-    const auto block = static_cast<int>(std::lround(m_rect->axis(QCPAxis::atLeft)->pixelToCoord(pixel.y())));
-    if (expert < 0 || expert >= m_grid.experts || block < 0 || block >= m_grid.blocks || m_grid.at(block, expert) < 0) return {};
-    const int64_t count = m_grid.at(block, expert);
-    const double total = static_cast<double>(std::max<int64_t>(1, m_grid.total(block)));
+    const int block = spot / m_grid.experts, expert = spot % m_grid.experts;
+    if (m_grid.at(block, expert) == TokenGrid::Unknown) return tr("Block %1, expert %2\nNo tokens counted yet").arg(block).arg(expert);
     return tr("Block %1, expert %2\n%3 tokens, %4 % of the block's, %5 times the mean")
         .arg(block)
         .arg(expert)
-        .arg(formatCount(count))
-        .arg(100.0 * static_cast<double>(count) / total, 0, 'f', 2)
-        .arg(static_cast<double>(count) * m_grid.experts / total, 0, 'f', 2);
+        .arg(formatCount(m_grid.at(block, expert)))
+        .arg(100 * m_grid.shareOfBlock(block, expert), 0, 'f', 2)
+        .arg(m_grid.timesMean(block, expert), 0, 'f', 2);
 }
 
-QString TokenPlot::moduleAt(const QPointF& pixel) const {
-    if (m_record.numExperts() == 0) {
-        const ModuleRecord* module = denseModuleAt(pixel);
-        return module ? QString::fromStdString(module->name) : QString();
+QString TokenPlot::moduleOf(int spot) const {
+    const auto& modules = m_record.modules();
+    int module = spot;
+    if (isMap()) module = spot >= 0 && spot < static_cast<int>(m_grid.modules.size()) ? m_grid.modules[static_cast<size_t>(spot)] : -1;
+    return module >= 0 && module < static_cast<int>(modules.size()) ? QString::fromStdString(modules[static_cast<size_t>(module)].name) : QString();
+}
+
+int TokenPlot::spotBeside(int spot, int columns, int rows) const {
+    const int width = isMap() ? m_grid.experts : static_cast<int>(m_record.modules().size());
+    const int height = isMap() ? m_grid.blocks : 1;
+    if (width == 0 || height == 0) return -1;
+    if (spot < 0) return 0;
+    return std::clamp(spot / width + rows, 0, height - 1) * width + std::clamp(spot % width + columns, 0, width - 1);
+}
+
+std::vector<QRectF> TokenPlot::selectionBoxes() const {
+    const std::string selected = selectedModule().toStdString();
+    const ModuleRecord* module = m_record.find(selected);
+    const int block = m_record.blockOf(selected);
+    QRectF box;
+    if (isMap()) {
+        if (module && module->expert >= 0)
+            box = cellBox(module->expert, module->block, 1, 1);
+        else if (block >= 0)
+            box = cellBox(0, block, m_grid.experts, 1);
+    } else if (module) {
+        box = boxOf(static_cast<int>(module - m_record.modules().data()));
+    } else if (block >= 0) {
+        const auto& modules = m_record.modules();
+        const auto within = [block](const ModuleRecord& other) { return other.block == block; };
+        const auto first = std::find_if(modules.begin(), modules.end(), within);
+        box = cellBox(static_cast<double>(first - modules.begin()), 0, static_cast<double>(std::count_if(modules.begin(), modules.end(), within)), 1);
+        box.setTop(m_rect->top());
+        box.setBottom(m_rect->bottom());
     }
-    const auto expert = static_cast<int>(std::lround(m_rect->axis(QCPAxis::atBottom)->pixelToCoord(pixel.x())));
-    const auto block = static_cast<int>(std::lround(m_rect->axis(QCPAxis::atLeft)->pixelToCoord(pixel.y())));
-    for (const ModuleRecord& module : m_record.modules())
-        if (module.block == block && module.expert == expert) return QString::fromStdString(module.name);
-    return {};
+    return box.isEmpty() ? std::vector<QRectF>() : std::vector<QRectF>{box};
+}
+
+QString TokenPlot::note() const {
+    const auto& modules = m_record.modules();
+    const bool none = std::none_of(modules.begin(), modules.end(), [](const ModuleRecord& module) { return module.tokens.has_value(); });
+    return m_record.started() && none ? tr("Token counts will show here as soon as the first block is observed.") : QString();
+}
+
+PlotTable TokenPlot::table() const {
+    PlotTable table;
+    if (isMap()) {
+        table.header = {tr("Block"), tr("Expert"), tr("Tokens"), tr("Share of the block"), tr("Times the mean")};
+        for (int block = 0; block < m_grid.blocks; ++block)
+            for (int expert = 0; expert < m_grid.experts; ++expert)
+                if (m_y->range().contains(block) && m_x->range().contains(expert) && m_grid.at(block, expert) != TokenGrid::Unknown)
+                    table.rows << QStringList{QString::number(block), QString::number(expert), PlotTable::cell(m_grid.at(block, expert)),
+                                              PlotTable::cell(m_grid.shareOfBlock(block, expert)), PlotTable::cell(m_grid.timesMean(block, expert))};
+        return table;
+    }
+    table.header = {tr("Module"), tr("Block"), tr("Projection"), tr("Tokens")};
+    for (size_t i = 0; i < m_record.modules().size(); ++i) {
+        const ModuleRecord& module = m_record.modules()[i];
+        if (m_x->range().contains(static_cast<double>(i)) && module.tokens)
+            table.rows << QStringList{QString::fromStdString(module.name), QString::number(module.block), QString::fromStdString(module.projection),
+                                      PlotTable::cell(*module.tokens)};
+    }
+    return table;
 }
 
 }  // namespace calibench

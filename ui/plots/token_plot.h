@@ -1,62 +1,73 @@
 #pragma once
 
-#include <vector>
-
 #include "ui/plots/plot.h"
+#include "ui/plots/token_grid.h"
 #include "ui/run_record.h"
 
+class QCPAxis;
 class QCPAxisRect;
 class QCPColorMap;
 class QCPColorScale;
 class QCPGraph;
+class QSpinBox;
 
 namespace calibench {
 
 class TokenCells;
 
-/// Tokens that each module has seen. A mixture of experts is a heat map of block against expert, with the experts outlined
-/// that see too little to be calibrated well; a dense model is one line of totals.
+/// Tokens that each module has seen. A mixture of experts is a heat map of block against expert with totals in its margins,
+/// and the experts outlined that see too little to be calibrated well; a dense model is one line of totals.
+///
+/// Spots: the cells of the map row by row, or the modules of the record.
 class TokenPlot : public Plot {
     Q_OBJECT
 
 public:
-    /// An expert is outlined when it sees less than this part of the block's mean.
-    static constexpr double ThresholdShare = 0.1;
-
     /// `record` must outlive the plot.
     explicit TokenPlot(const RunRecord& record, QWidget* parent = nullptr);
 
     void applySnapshot(const RunSnapshot& snapshot);
-    [[nodiscard]] QString readoutAt(const QPointF& pixel) const override;
+    /// An expert is outlined when it sees less than this percentage of the block's mean.
+    void setThreshold(int percent);
+    [[nodiscard]] int threshold() const;
 
-    /// Tokens by block and expert: the largest count of the expert's modules; -1 where nothing is known yet.
-    struct Grid {
-        int blocks = 0, experts = 0;
-        std::vector<int64_t> tokens;  ///< [blocks, experts]
-        [[nodiscard]] int64_t at(int block, int expert) const { return tokens[static_cast<size_t>(block * experts + expert)]; }
-        [[nodiscard]] int64_t total(int block) const;
-        [[nodiscard]] bool starved(int block, int expert) const;
-    };
-    [[nodiscard]] static Grid gridOf(const RunRecord& record);
+    [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] int spotAt(const QPointF& pixel) const override;
+    [[nodiscard]] QRectF boxOf(int spot) const override;
+    [[nodiscard]] QString readoutOf(int spot) const override;
+    [[nodiscard]] QString moduleOf(int spot) const override;
+
+Q_SIGNALS:
+    void thresholdChanged(int percent);
 
 protected:
     void rebuild() override;
     void restyle(const PlotTheme& theme) override;
-    [[nodiscard]] QString moduleAt(const QPointF& pixel) const override;
+    [[nodiscard]] std::vector<QRectF> selectionBoxes() const override;
+    [[nodiscard]] int spotBeside(int spot, int columns, int rows) const override;
+    [[nodiscard]] QString note() const override;
 
 private:
+    [[nodiscard]] bool isMap() const { return m_record.numExperts() > 0; }
+    void makePanel();
+    void makeScale();
     void showScale(bool show);
-    void rebuildExperts();
+    void rebuildMap();
     void rebuildLine();
-    [[nodiscard]] const ModuleRecord* denseModuleAt(const QPointF& pixel) const;
+    void labelMargins();
+    [[nodiscard]] QRectF cellBox(double column, double row, double columns, double rows) const;
 
     const RunRecord& m_record;
-    Grid m_grid;
+    TokenGrid m_grid;
+    QSpinBox* m_threshold;
+    QWidget* m_thresholdRow;
     QCPAxisRect* m_rect = nullptr;
+    QCPAxis *m_x = nullptr, *m_y = nullptr;
     QCPColorMap* m_map = nullptr;
     QCPColorScale* m_scale = nullptr;
     TokenCells* m_cells = nullptr;
     QCPGraph* m_line = nullptr;
+    QStringList m_labels;  ///< of the modules, for the line
 };
 
 }  // namespace calibench

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <QCoreApplication>
+#include <QImage>
+
+#include <vector>
+
+#include "ui/plots/plot_theme.h"
+#include "ui/plots/qcustomplot.h"
+#include "ui/run_record.h"
+
+namespace calibench {
+
+/// The losses of the block that is looked at, one curve per attempt with its best iterate as a dot, and the curves of all
+/// other blocks as thin lines behind them. Reads the record whenever it is drawn.
+class LossCurves : public QCPAbstractPlottable {
+    Q_DECLARE_TR_FUNCTIONS(calibench::LossCurves)
+
+public:
+    struct Line {
+        enum class Role { Behind, Earlier, Newest };
+        int block = 0, attempt = 0;
+        Role role = Role::Behind;
+        bool counts = false;  ///< kept, or the one at work
+    };
+
+    LossCurves(const RunRecord& record, QCPAxis* iterations, QCPAxis* losses);
+
+    void showBlock(int block) { m_shown = block; }
+    void setTheme(const PlotTheme& theme);
+    /// What is drawn, in this order.
+    [[nodiscard]] std::vector<Line> lines() const;
+
+    double selectTest(const QPointF&, bool, QVariant* = nullptr) const override { return -1; }
+    QCPRange getKeyRange(bool& found, QCP::SignDomain = QCP::sdBoth) const override;
+    QCPRange getValueRange(bool& found, QCP::SignDomain = QCP::sdBoth, const QCPRange& = {}) const override;
+
+protected:
+    void draw(QCPPainter* painter) override;
+    void drawLegendIcon(QCPPainter*, const QRectF&) const override {}
+
+private:
+    [[nodiscard]] const AttemptRecord& attempt(const Line& line) const;
+    [[nodiscard]] QColor colour(const Line& line) const;
+    void drawBehind(QCPPainter* painter);
+    [[nodiscard]] QImage pictureBehind(const std::vector<Line>& lines, double ratio) const;
+    void drawMarks(QCPPainter* painter, const Line& line) const;
+    void drawKey(QCPPainter* painter, const std::vector<Line>& lines) const;
+
+    /// What the picture of the lines behind depends on.
+    struct Backdrop {
+        int shown = -1;
+        size_t points = 0;
+        QRect area;
+        QCPRange x, y;
+        int scaleType = 0;
+        double pixelRatio = 0;
+        QRgb colour = 0;
+        bool operator==(const Backdrop&) const = default;
+    };
+
+    const RunRecord& m_record;
+    int m_shown = -1;
+    PlotTheme m_theme;
+    Backdrop m_backdrop;
+    QImage m_backdropPicture;
+};
+
+}  // namespace calibench
