@@ -1,12 +1,12 @@
 #include "core/calibration/restored_block.h"
 
-#include <algorithm>
 #include <map>
 
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/float_block.h"
 #include "core/calibration/module_observers.h"
 #include "core/quantization/activation_quantizer.h"
 
@@ -64,31 +64,20 @@ void restore(DecoderBlock& block, const FinishedBlock& finished, const RunPlan& 
     taps->value.transform = stored_quantizer(stored, "v", *plan.kv_cache, options.dtype);
 }
 
-at::Tensor forward_all(const RunPlan& plan, DecoderBlock& block, const at::Tensor& inputs, RunReporter& reporter) {
-    at::Tensor outputs = at::empty_like(inputs);
-    for (int64_t begin = 0; begin < inputs.size(0); begin += plan.batch_size) {
-        reporter.checkpoint();
-        const int64_t end = std::min(begin + plan.batch_size, inputs.size(0));
-        outputs.slice(0, begin, end).copy_(block.forward(inputs.slice(0, begin, end), {}));
-        reporter.advance(static_cast<double>(end - begin));
-    }
-    return outputs;
-}
-
 }  // namespace
 
 void run_restored_block(const RunPlan& plan, DecoderBlock& block, int64_t index, const FinishedBlock& finished, HiddenStates& hidden, RunReporter& reporter) {
     reporter.enter_block(index);
     reporter.enter_stage("restoring");
     const bool same_inputs = hidden.quantized.is_same(hidden.reference);
-    hidden.reference = forward_all(plan, block, hidden.reference, reporter);
+    hidden.reference = forward_all(block, hidden.reference, plan.batch_size, reporter);
     if (same_inputs && !BlockCalibration::quantizes(plan, index)) {
         hidden.quantized = hidden.reference;
         reporter.advance(static_cast<double>(plan.samples.num_samples));
         return;
     }
     restore(block, finished, plan);
-    hidden.quantized = forward_all(plan, block, hidden.quantized, reporter);
+    hidden.quantized = forward_all(block, hidden.quantized, plan.batch_size, reporter);
 }
 
 double work_of_restoring(const RunPlan& plan) {

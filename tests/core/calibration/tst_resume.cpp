@@ -404,6 +404,43 @@ private Q_SLOTS:
         COMPARE_FILES(run.output_dir, path("undisturbed"));
     }
 
+    /// Block 1 was given another scheme while it was at work, and is done; the run goes on behind it.
+    void remembers_what_one_block_was_ordered() {
+        const RunConfig run = config(llama, autoround);
+        BlockOrder order;
+        order.keep = BlockOrder::Keep::Newest;
+        order.recipe_yaml = run.recipe_yaml;
+        order.recipe_yaml.replace(order.recipe_yaml.find("num_bits: 4"), 11, "num_bits: 8");
+        const auto with_order = [&](RunConfig config, const Moment& stop) {
+            RunControl control;
+            Recorder recorder;
+            recorder.react = [&](const RunEvent& event) {
+                if (is_of_block<LossRecorded>(event, 1) && std::get<LossRecorded>(event).attempt == 0) control.order(order);
+                if (stop && stop(event)) control.request_cancel();
+            };
+            try {
+                run_calibration(config, recorder, control);
+            } catch (const Cancelled&) {
+            }
+            return recorder;
+        };
+        RunConfig whole = run;
+        whole.output_dir = path("undisturbed");
+        whole.run_dir.clear();
+        const Recorder undisturbed = with_order(whole, {});
+        QCOMPARE(undisturbed.all<RecipeChanged>().size(), 1u);
+
+        with_order(run, [](const RunEvent& event) { return is_of_block<BlockStarted>(event, 2); });
+        Recorder recorder;
+        carry_out(resumed(run), recorder);
+        QCOMPARE(recorder.all<RunStarted>().front().first_block, 2);
+        COMPARE_FILES(run.output_dir, path("undisturbed"));
+        const auto bits = [&](const char* module) { return Checkpoint(run.output_dir).tensor(concat(module, ".weight_packed")).size(1) * 32 / 256; };
+        QCOMPARE(bits("model.layers.0.mlp.up_proj"), 4);
+        QCOMPARE(bits("model.layers.1.mlp.up_proj"), 8);
+        QCOMPARE(bits("model.layers.2.mlp.up_proj"), 4);
+    }
+
     /// A change that reaches into finished blocks: they are done again, so that the export is what its recipe says.
     void does_a_block_again_that_the_recipe_no_longer_fits() {
         const RunConfig run = config(llama, autoround);
