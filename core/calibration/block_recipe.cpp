@@ -195,7 +195,7 @@ BlockRecipe changed_recipe(const BlockRecipe& before, const BlockOrder& order, c
     if (order.minmax_lr) changed.minmax_lr = order.minmax_lr;
     Reading reading = order.recipe_yaml.empty() ? resolve(before.recipe, before.recipe_yaml, plan.summary) : mix(order.recipe_yaml, plan, block);
     plan_block(changed, reading, plan, block);
-    if (order.iters.value_or(0) > 0 && changed.max_iters() == 0)
+    if (order.iters.value_or(0) > 0 && order.recipe_yaml.empty() && changed.max_iters() == 0)
         throw InputError("the block is rounded to nearest, so there is nothing to iterate. Give it a recipe with AutoRoundModifier.");
     changed.quantization_config = quantization_config_of(reading.resolved, plan.summary);
     changed.recipe = std::move(reading.recipe);

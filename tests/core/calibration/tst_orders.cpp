@@ -82,6 +82,10 @@ constexpr const char* nearest_w8 = R"(quant_stage:
   quant_modifiers:
     QuantizationModifier: {targets: [Linear], scheme: W8A16, ignore: [lm_head]}
 )";
+constexpr const char* nearest_w4 = R"(quant_stage:
+  quant_modifiers:
+    QuantizationModifier: {targets: [Linear], scheme: W4A16, ignore: [lm_head]}
+)";
 /// Its observers have to see the inputs.
 constexpr const char* static_w8a8 = R"(quant_stage:
   quant_modifiers:
@@ -137,6 +141,11 @@ class OrdersTest : public QObject {
         config.device = "cpu";
         config.dtype = "float32";
         config.threads = 1;
+        return config;
+    }
+
+    [[nodiscard]] RunConfig with_output(RunConfig config, const std::string& name) const {
+        config.output_dir = path(name);
         return config;
     }
 
@@ -472,7 +481,6 @@ private Q_SLOTS:
         QTest::addRow("does not fit the model") << QString(tuned_w4).replace("group_size: 64", "group_size: 96") << 5 << 0.1 << "96";
         QTest::addRow("negative iterations") << "" << -1 << 0.1 << "negative";
         QTest::addRow("a rate of zero") << "" << 5 << 0.0 << "above 0";
-        QTest::addRow("nothing to iterate") << nearest_w8 << 5 << 0.1 << "nothing to iterate";
     }
     void orders_that_cannot_be_obeyed_are_told() {
         QFETCH(QString, recipe);
@@ -496,6 +504,25 @@ private Q_SLOTS:
         QVERIFY2(QString::fromStdString(refusals[0].message).contains(why), refusals[0].message.c_str());
         QVERIFY(recorder_.all<BlockRedone>().empty());
         QVERIFY(bytes == run_undisturbed(config));
+    }
+
+    void a_rounded_block_has_nothing_to_iterate() {
+        order_at(0, redo(5));
+        const auto order = recorder_.react;
+        recorder_.react = [&](const RunEvent& event) {
+            order(event);
+            if (std::holds_alternative<Paused>(event)) control_->resume();
+        };
+        (void)run(config(llama, nearest_w8));
+        QCOMPARE(recorder_.all<Paused>().size(), 1u);
+        QVERIFY(QString::fromStdString(recorder_.all<Warning>().back().message).contains("nothing to iterate"));
+
+        order_at(0, redo(5, tuned_w8));  // a recipe may bring something
+        (void)run(with_output(config(llama, nearest_w8), "tuned"));
+        QCOMPARE(losses(1, 1).size(), 5u);
+        order_at(0, redo(5, nearest_w4));  // or nothing
+        (void)run(with_output(config(llama, nearest_w8), "rounded"));
+        QCOMPARE(losses(1, 1).size(), 1u);
     }
 
     void an_order_between_blocks_comes_too_late() {
@@ -529,6 +556,31 @@ private Q_SLOTS:
         }));
         QVERIFY(bytes == run_undisturbed(config));
         verify_progress_never_falls();
+    }
+
+    void a_changed_run_goes_on_after_a_stop() {
+        RunConfig config = this->config(llama, tuned_w4);
+        order_at(1, redo({}, tuned_w8, BlockOrder::Keep::Newest));
+        const std::string whole = run(config);
+        const std::string about_whole = read_bytes(config.output_dir / "config.json");
+
+        config.output_dir = path("resumed");
+        config.run_dir = path("run");
+        order_at(1, redo({}, tuned_w8, BlockOrder::Keep::Newest));
+        const auto order = recorder_.react;
+        recorder_.react = [&](const RunEvent& event) {
+            order(event);
+            if (const auto* loss = std::get_if<LossRecorded>(&event); loss && loss->block == 2) control_->request_cancel();
+        };
+        QVERIFY_EXCEPTION_THROWN(run(config), Cancelled);
+
+        control_ = std::make_unique<RunControl>();
+        recorder_.react = nullptr;
+        config.resume = true;
+        const std::string resumed = run(config);
+        QCOMPARE(recorder_.all<RunStarted>().front().first_block, 2);
+        QVERIFY(resumed == whole);
+        QCOMPARE(read_bytes(config.output_dir / "config.json"), about_whole);
     }
 
     void ranges_and_counts_fill_in_while_a_block_is_observed() {
