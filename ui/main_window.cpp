@@ -158,7 +158,7 @@ void MainWindow::applyDefaultLayout() {
     resizeDocks({dock("data"), dock("recipe")}, {170, 420}, Qt::Vertical);
     tabifyDockWidget(dock("log"), dock("warnings"));
     dock("log")->raise();
-    resizeDocks({dock("log"), dock("block")}, {width() * 45 / 100, width() * 55 / 100}, Qt::Horizontal);
+    resizeDocks({dock("log"), dock("block")}, {width() * 36 / 100, width() * 64 / 100}, Qt::Horizontal);
     resizeDocks({dock("log")}, {150}, Qt::Vertical);
 }
 

@@ -1,5 +1,6 @@
 #include "core/calibration/run.h"
 
+#include <algorithm>
 #include <new>
 
 #include <ATen/ATen.h>
@@ -32,6 +33,7 @@ RunStarted describe_start(const RunPlan& plan) {
     started.dtype = dtype_name(options.dtype);
     started.threads = at::get_num_threads();
     started.first_block = static_cast<int64_t>(plan.done.size());
+    started.batch_size = std::min(plan.batch_size, plan.samples.num_samples);
     return started;
 }
 

@@ -22,7 +22,7 @@ template <class A> void fields(A& a, RunStarted& e) {
     a("model", e.model), a("architecture", e.architecture), a("num_blocks", e.num_blocks);
     a("num_quantized_modules", e.num_quantized_modules), a("num_samples", e.num_samples), a("seq_len", e.seq_len);
     a("iters", e.iters), a("device", e.device), a("dtype", e.dtype), a("threads", e.threads);
-    a("first_block", e.first_block);
+    a("first_block", e.first_block), a("batch_size", e.batch_size);
 }
 template <class A> void fields(A& a, BlockStarted& e) { a("block", e.block), a("name", e.name); }
 template <class A> void fields(A& a, RangeObserved& e) {

@@ -29,6 +29,7 @@ struct RunStarted {
     std::string dtype;
     int threads = 0;
     int64_t first_block = 0;        ///< blocks before it were done by an earlier part of this run
+    int64_t batch_size = 0;         ///< samples in one iteration
 };
 
 struct BlockStarted {

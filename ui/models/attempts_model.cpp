@@ -102,14 +102,17 @@ QVariant AttemptsModel::data(const QModelIndex& index, int role) const {
 }
 
 QVariant AttemptsModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
+    if (orientation != Qt::Horizontal) return {};
+    if (role == Qt::ToolTipRole && section == AttemptColumn) return tr("Attempt at this block");
+    if (role == Qt::ToolTipRole && section == BestIterationColumn) return tr("Iteration of the best loss");
+    if (role != Qt::DisplayRole) return {};
     switch (section) {
-        case AttemptColumn: return tr("Attempt");
+        case AttemptColumn: return tr("#");
         case SettingsColumn: return tr("Settings");
         case IterationsColumn: return tr("Iterations");
         case FirstLossColumn: return tr("First loss");
         case BestLossColumn: return tr("Best loss");
-        case BestIterationColumn: return tr("At iteration");
+        case BestIterationColumn: return tr("At");
         case KeptColumn: return tr("Kept");
         default: return {};
     }

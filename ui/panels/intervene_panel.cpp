@@ -126,7 +126,7 @@ QWidget* IntervenePanel::makeForm() {
     m_keep->addItems({tr("the better"), tr("the newest")});
     add(m_iters, tr("Iterations"), tr("Of AutoRound, in the next attempt at this block"), 0, 0);
     add(m_lr, tr("Learning rate"), tr("Of the rounding; leave it empty for 1 / iterations"), 1, 0);
-    add(m_minmaxLr, tr("Min-max rate"), tr("Of the clipping; leave it empty for the learning rate"), 2, 0);
+    add(m_minmaxLr, tr("Range rate"), tr("Of the clipping; leave it empty for the learning rate"), 2, 0);
     add(m_scheme, tr("Scheme"), tr("By which this block's modules are quantized from here on; the recipe follows"), 0, 2);
     add(m_keep, tr("Keep"), tr("Which attempt stays in the end: that with the lower loss, or the last one"), 1, 2);
 

@@ -21,7 +21,7 @@ private Q_SLOTS:
 
 static const std::vector<RunEvent>& examples() {
     static const std::vector<RunEvent> events = {
-        RunStarted{"tiny", "LlamaForCausalLM", 4, 28, 32, 256, 20, "cpu", "bfloat16", 2, 3},
+        RunStarted{"tiny", "LlamaForCausalLM", 4, 28, 32, 256, 20, "cpu", "bfloat16", 2, 3, 8},
         BlockStarted{3, "model.layers.3"},
         RangeObserved{3, "model.layers.3.mlp.up_proj", Tap::Input, -4.5, 1.0 / 3, -3.25, 0.1},
         TokensCounted{2, "model.layers.2.mlp.experts.5.up_proj", 5, 8192},
