@@ -6,6 +6,7 @@
 #include <QDir>
 #include <QDockWidget>
 #include <QDragEnterEvent>
+#include <QKeyEvent>
 #include <QMessageBox>
 #include <QMimeData>
 #include <QPushButton>
@@ -19,8 +20,11 @@
 #include "ui/actions.h"
 #include "ui/dialogs/about_dialog.h"
 #include "ui/dialogs/preflight_dialog.h"
+#include "ui/dialogs/settings_dialog.h"
 #include "ui/dropped_files.h"
 #include "ui/format.h"
+#include "ui/palette/command_palette.h"
+#include "ui/palette/palette_entries.h"
 #include "ui/panels/data_panel.h"
 #include "ui/panels/intervene_panel.h"
 #include "ui/panels/log_panel.h"
@@ -38,6 +42,7 @@
 #include "ui/recipe_follower.h"
 #include "ui/run_endings.h"
 #include "ui/run_log.h"
+#include "ui/run_notifier.h"
 #include "ui/theme.h"
 #include "ui/window_menus.h"
 
@@ -49,8 +54,8 @@ using Kind = MessageBar::Kind;
 MainWindow::MainWindow(CoreServices services, Settings& settings, const QString& resources, QWidget* parent)
     : QMainWindow(parent), m_settings(settings), m_resources(resources), m_session(services), m_controller(services.runCalibration),
       m_actions(new Actions(m_session, m_controller, this)), m_messages(new MessageBar), m_centre(new QStackedWidget),
-      m_plots(new PlotsPage(m_session, m_controller)), m_modelPanel(new ModelPanel(m_session, m_controller)),
-      m_dataPanel(new DataPanel(m_session)), m_recipePanel(new RecipePanel(m_session, resources + QStringLiteral("/recipes"))),
+      m_plots(new PlotsPage(m_session, m_controller, m_settings)), m_modelPanel(new ModelPanel(m_session, m_controller)),
+      m_dataPanel(new DataPanel(m_session)), m_recipePanel(new RecipePanel(m_session, m_settings, resources + QStringLiteral("/recipes"))),
       m_files(new FileCommands(m_session, m_controller, *m_recipePanel, m_settings, *m_messages, resources, this)),
       m_endings(new RunEndings(m_session, m_controller, m_settings, *m_messages, this)),
       m_project(new ProjectDocument(m_session, *m_recipePanel, m_controller,
@@ -74,8 +79,10 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
     connectPanels();
     connectActions();
     new RunLog(m_controller, m_log, m_warnings, this);
+    new RunNotifier(m_controller, m_settings, this);
     new RecipeFollower(m_controller, m_session, m_log, this);
 
+    qApp->installEventFilter(this);
     m_session.setData(m_settings.data());
     applyDefaultLayout();
     if (const QByteArray geometry = m_settings.windowGeometry(); !geometry.isEmpty()) restoreGeometry(geometry);
@@ -97,7 +104,7 @@ void MainWindow::makeCentre() {
     connect(start, &StartPage::modelChosen, m_files, &FileCommands::openModel);
     connect(start, &StartPage::projectChosen, m_projects, &ProjectCommands::open);
     connect(start, &StartPage::demoChosen, this, &MainWindow::openDemoModel);
-    connect(start, &StartPage::sampleChosen, m_files, &FileCommands::openSample);
+    connect(start, &StartPage::sampleChosen, this, &MainWindow::openSample);
     m_actions->openDemo->setVisible(!bundledDemos(m_resources).isEmpty());
     m_centre->addWidget(start);
     m_centre->addWidget(m_plots);
@@ -165,6 +172,7 @@ void MainWindow::applyDefaultLayout() {
 void MainWindow::connectPanels() {
     connect(m_modelPanel, &ModelPanel::openRequested, m_files, &FileCommands::chooseModel);
     connect(m_modelPanel, &ModelPanel::blockSelected, m_plots, &PlotsPage::showBlock);
+    connect(m_modelPanel, &ModelPanel::failed, m_messages, [this](const QString& message) { m_messages->post(Kind::Error, message); });
     connect(m_dataPanel, &DataPanel::browseRequested, m_files, &FileCommands::chooseData);
     connect(m_recipePanel, &RecipePanel::openRequested, m_files, &FileCommands::chooseRecipe);
     connect(m_recipePanel, &RecipePanel::saveRequested, m_files, &FileCommands::saveRecipe);
@@ -216,10 +224,15 @@ void MainWindow::connectActions() {
     connect(m_actions->exportCheckpoint, &QAction::triggered, m_endings, &RunEndings::showExportDialog);
     connect(m_actions->openRunFolder, &QAction::triggered, m_endings, &RunEndings::openRunFolder);
     connect(m_actions->restoreLayout, &QAction::triggered, this, &MainWindow::applyDefaultLayout);
+    connect(m_actions->palette, &QAction::triggered, this, &MainWindow::showPalette);
+    connect(m_actions->settings, &QAction::triggered, this, &MainWindow::showSettings);
     connect(m_actions->about, &QAction::triggered, this, [this] { showAbout(this); });
     for (size_t i = 0; i < m_actions->themes.size(); ++i)
         connect(m_actions->themes[i], &QAction::triggered, this, [this, i] { m_settings.setTheme(static_cast<Theme>(i)); });
-    connect(&m_settings, &Settings::themeChanged, this, &applyTheme);
+    connect(&m_settings, &Settings::themeChanged, this, [this](Theme theme) {
+        applyTheme(theme);
+        m_actions->themes[static_cast<size_t>(theme)]->setChecked(true);
+    });
 }
 
 void MainWindow::showTitle() {
@@ -240,11 +253,24 @@ void MainWindow::openDemo() {
     if (const QList<Demo> demos = bundledDemos(m_resources); !demos.isEmpty()) openDemoModel(demos.front().folder);
 }
 
+void MainWindow::openSample(const QString& recipeFile) { m_files->openSample(recipeFile); }
+
 void MainWindow::openDemoModel(const QString& folder) {
     m_projects->askBeforeLosing([this, folder] {
         m_project->clear();
         m_files->openDemo(folder);
     });
+}
+
+void MainWindow::showPalette() {
+    if (!m_palette) m_palette = new CommandPalette(this);
+    m_palette->popUp(paletteEntries(*this, m_settings, m_resources));
+}
+
+void MainWindow::showSettings() {
+    auto* dialog = new SettingsDialog(m_settings, this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->show();
 }
 
 RunConfig MainWindow::runConfig() const {
@@ -268,6 +294,14 @@ void MainWindow::startRun() {
     config.run_dir = toPath(folder + QStringLiteral("/run"));
     config.output_dir = toPath(folder + QStringLiteral("/checkpoint"));
     m_controller.start(std::move(config), m_session.model());
+}
+
+bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::ShortcutOverride && isActiveWindow() && m_actions->palette->shortcut() == QKeySequence(static_cast<QKeyEvent*>(event)->keyCombination())) {
+        event->ignore();
+        return true;
+    }
+    return QMainWindow::eventFilter(watched, event);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -13,6 +13,7 @@ class QStackedWidget;
 namespace calibench {
 
 class Actions;
+class CommandPalette;
 class DataPanel;
 class Autosave;
 class FileCommands;
@@ -49,10 +50,14 @@ public Q_SLOTS:
     void openModel(const QString& folder);
     void openData(const QString& file);
     void openRecipe(const QString& file);
+    /// Shows a sample recipe, on the demo when no model is open.
+    void openSample(const QString& recipeFile);
     void openDemo();  ///< the first of the bundled ones, in a new project
     void startRun();
 
 protected:
+    /// Keeps the palette's shortcut from text fields, which would delete to the end of the line.
+    bool eventFilter(QObject* watched, QEvent* event) override;
     void closeEvent(QCloseEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
@@ -72,6 +77,8 @@ private:
     void showTitle();
     void askBeforeStopping();
     void openDemoModel(const QString& folder);
+    void showPalette();
+    void showSettings();
     [[nodiscard]] RunConfig runConfig() const;  ///< the session's, on this computer as the settings say
 
     Settings& m_settings;
@@ -93,6 +100,7 @@ private:
     ProjectCommands* m_projects;
     Autosave* m_autosave;
     QList<Dock> m_docks;
+    CommandPalette* m_palette = nullptr;  ///< made when first asked for, like every dialog
     bool m_closeWhenEnded = false;
     bool m_mayLoseChanges = false;
 };

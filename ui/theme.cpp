@@ -14,11 +14,6 @@ namespace calibench {
 
 namespace {
 
-QPalette& systemPalette() {
-    static QPalette palette;
-    return palette;
-}
-
 /// Renders an SVG whose only colour is `currentColor`.
 class SymbolicIconEngine : public QIconEngine {
 public:
@@ -37,6 +32,7 @@ public:
         const QPalette::ColorRole role = mode == QIcon::Selected ? QPalette::HighlightedText : QPalette::WindowText;
         const QColor colour = QApplication::palette().color(group, role);
         const QSize pixels = size * scale;
+        if (pixels.isEmpty()) return {};
         const QString key = QStringLiteral("calibench/%1/%2x%3/%4").arg(m_name).arg(pixels.width()).arg(pixels.height()).arg(colour.name(QColor::HexArgb));
         QPixmap pixmap;
         if (!QPixmapCache::find(key, &pixmap)) {
@@ -101,7 +97,6 @@ QPalette makePalette(const Colours& c) {
 void installStyle() {
     initialiseResources();
     QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
-    systemPalette() = QApplication::palette();
 }
 
 QPalette lightPalette() {
@@ -115,7 +110,8 @@ QPalette darkPalette() {
 }
 
 void applyTheme(Theme theme) {
-    QApplication::setPalette(theme == Theme::Light ? lightPalette() : theme == Theme::Dark ? darkPalette() : systemPalette());
+    // An empty palette is the system's, and goes on following it when the desktop turns dark at night.
+    QApplication::setPalette(theme == Theme::Light ? lightPalette() : theme == Theme::Dark ? darkPalette() : QPalette());
 }
 
 bool isDark(const QPalette& palette) { return palette.color(QPalette::Base).lightnessF() < 0.5; }

@@ -1,5 +1,7 @@
 #include "ui/panels/data_panel.h"
 
+#include <QComboBox>
+#include <QCompleter>
 #include <QFileInfo>
 #include <QFormLayout>
 #include <QHBoxLayout>
@@ -17,15 +19,25 @@
 namespace calibench {
 
 DataPanel::DataPanel(Session& session, QWidget* parent)
-    : QWidget(parent), m_session(session), m_file(new QLineEdit), m_note(new QLabel) {
-    m_file->setPlaceholderText(tr("Text or JSONL file"));
+    : QWidget(parent), m_session(session), m_file(new QComboBox), m_note(new QLabel) {
+    m_file->setEditable(true);
+    m_file->setInsertPolicy(QComboBox::NoInsert);
+    m_file->setCompleter(nullptr);
+    m_file->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_file->setMinimumContentsLength(8);
+    m_file->lineEdit()->setPlaceholderText(tr("Text or JSONL file"));
+    m_file->lineEdit()->setAccessibleName(tr("Calibration text"));
     m_file->setAccessibleName(tr("Calibration text"));
     auto* browse = new QToolButton;
     browse->setIcon(symbolicIcon(QStringLiteral("open")));
     browse->setToolTip(tr("Choose the calibration text"));
     browse->setAccessibleName(tr("Choose the calibration text"));
     connect(browse, &QToolButton::clicked, this, &DataPanel::browseRequested);
-    connect(m_file, &QLineEdit::editingFinished, this, &DataPanel::publish);
+    connect(m_file->lineEdit(), &QLineEdit::editingFinished, this, &DataPanel::publish);
+    connect(m_file, &QComboBox::activated, this, [this](int row) {
+        const QList<DataSettings> known = m_session.datasets();
+        if (row < known.size()) m_session.setData(known[row]);
+    });
     auto* fileRow = new QHBoxLayout;
     fileRow->setSpacing(4);
     fileRow->addWidget(m_file, 1);
@@ -75,7 +87,7 @@ QSpinBox* DataPanel::addNumber(QFormLayout* form, const QString& label, const QS
 }
 
 void DataPanel::publish() {
-    m_session.setData({.file = m_file->text().trimmed(), .numSamples = m_numSamples->value(), .seqLen = m_seqLen->value(),
+    m_session.setData({.file = m_file->currentText().trimmed(), .numSamples = m_numSamples->value(), .seqLen = m_seqLen->value(),
                        .seed = m_seed->value(), .iters = m_iters->value(), .batchSize = m_batchSize->value() == 0 ? -1 : m_batchSize->value()});
 }
 
@@ -85,8 +97,13 @@ void DataPanel::showData() {
         const QSignalBlocker blocker(box);
         box->setValue(value);
     };
-    m_file->setText(data.file);
-    m_file->setToolTip(data.file);
+    {
+        const QSignalBlocker blocker(m_file);
+        m_file->clear();
+        for (const DataSettings& known : m_session.datasets()) m_file->addItem(known.file);
+        m_file->setEditText(data.file);
+    }
+    m_file->setToolTip(data.file.isEmpty() ? tr("The text or JSONL file to calibrate with") : data.file);
     set(m_numSamples, data.numSamples);
     set(m_seqLen, data.seqLen);
     set(m_seed, data.seed);

@@ -2,9 +2,9 @@
 
 #include <QWidget>
 
+class QComboBox;
 class QFormLayout;
 class QLabel;
-class QLineEdit;
 class QSpinBox;
 
 namespace calibench {
@@ -27,7 +27,7 @@ private:
     void showData();
 
     Session& m_session;
-    QLineEdit* m_file;
+    QComboBox* m_file;  ///< the texts used lately; choosing one brings back its numbers
     QLabel* m_note;
     QSpinBox* m_numSamples;
     QSpinBox* m_seqLen;

@@ -88,7 +88,8 @@ private:
 
     [[nodiscard]] QString path(const QString& absolute) const {
         const QString relative = m_folder.relativeFilePath(absolute);
-        return quoted(relative.startsWith(QLatin1String("..")) ? absolute : relative);
+        const bool keepAbsolute = relative.startsWith(QLatin1String("..")) || relative.startsWith(QLatin1Char(':'));  // Qt's own files begin with a colon
+        return quoted(keepAbsolute ? absolute : relative);
     }
 
     void line(const QString& text) { m_text += text + QLatin1Char('\n'); }
