@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/text.h"
+#include "core/recipe/fixes.h"
 
 namespace calibench {
 
@@ -36,6 +37,11 @@ std::optional<std::string> as_text(const YamlNode& node) {
     return node.scalar;
 }
 
+void offer_quotes(const YamlNode& node, Diagnostics& diagnostics) {
+    diagnostics.offer(concat("Put ", node.scalar, " in quotes"),
+                      [&](const std::string& text) { return with_value_at(text, node.where, node.scalar); });
+}
+
 }  // namespace
 
 std::string describe(const YamlNode& node) {
@@ -61,6 +67,7 @@ void read_text_list(const YamlNode& list, const std::string& name, std::vector<s
         } else {
             diagnostics.error(item->where, concat(name, " must be a list of texts, but holds ", describe(*item),
                                                   item->kind == YamlNode::Kind::Scalar ? "; put it in quotes" : ""));
+            if (item->kind == YamlNode::Kind::Scalar) offer_quotes(*item, diagnostics);
         }
     }
 }
@@ -126,7 +133,10 @@ void Fields::read(const std::string& name, std::optional<std::string>& value) {
     const YamlEntry* entry = find(name);
     if (!entry || entry->value->kind == YamlNode::Kind::Null) return;
     value = as_text(*entry->value);
-    if (!value) wrong(*entry, entry->value->kind == YamlNode::Kind::Scalar ? "text (put it in quotes)" : "text");
+    if (value) return;
+    const bool is_scalar = entry->value->kind == YamlNode::Kind::Scalar;
+    wrong(*entry, is_scalar ? "text (put it in quotes)" : "text");
+    if (is_scalar) offer_quotes(*entry->value, diagnostics_);
 }
 
 void Fields::read(const std::string& name, std::vector<std::string>& values, std::vector<SourcePosition>& positions,
@@ -141,6 +151,10 @@ void Fields::read(const std::string& name, std::vector<std::string>& values, std
         positions.push_back(entry->value->where);
     } else {
         wrong(*entry, text ? concat("a list, [", *text, "]") : "a list of texts");
+        if (text)
+            diagnostics_.offer(concat("Change it to [", *text, "]"), [&](const std::string& whole) {
+                return with_value_at(whole, entry->where, nlohmann::ordered_json::array({*text}));
+            });
     }
     values = std::move(texts);
 }
@@ -153,6 +167,10 @@ void Fields::finish(Diagnostic::Severity severity) {
                          concat(owner_, " has no field '", entry.key, "' (extra inputs are not permitted)",
                                 nearest.empty() ? concat("; it has ", list_names(known_, known_.size())) :
                                                   concat("; did you mean ", nearest, "?")));
+        if (!nearest.empty())
+            diagnostics_.offer(concat("Change ", entry.key, " to ", nearest),
+                               [&](const std::string& text) { return with_key_at(text, entry.where, nearest); });
+        diagnostics_.offer(concat("Remove ", entry.key), [&](const std::string& text) { return without_entry_at(text, entry.where); });
     }
 }
 

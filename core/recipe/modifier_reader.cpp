@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/quantization/target.h"
 #include "core/recipe/fields.h"
+#include "core/recipe/fixes.h"
 #include "core/recipe/scheme_reader.h"
 
 namespace calibench {
@@ -30,6 +31,9 @@ void report_unknown_modifier(const YamlEntry& entry, Diagnostics& diagnostics) {
     diagnostics.error(entry.where, concat("No modifier of type '", entry.key, "' found.",
                                           nearest.empty() ? concat(" Use ", kAutoRound, " or ", kQuantization, ".")
                                                           : concat(" Did you mean ", nearest, "?")));
+    if (!nearest.empty())
+        diagnostics.offer(concat("Change ", entry.key, " to ", nearest),
+                          [&](const std::string& text) { return with_key_at(text, entry.where, nearest); });
 }
 
 AutoRoundSettings read_auto_round(Fields& fields) {
@@ -46,8 +50,8 @@ AutoRoundSettings read_auto_round(Fields& fields) {
 /// Reads QuantizationMixin's fields into a Modifier.
 class MixinReader {
 public:
-    MixinReader(Fields& fields, Modifier& modifier, Diagnostics& diagnostics)
-        : fields_(fields), modifier_(modifier), diagnostics_(diagnostics) {}
+    MixinReader(Fields& fields, SourcePosition where, Modifier& modifier, Diagnostics& diagnostics)
+        : fields_(fields), where_(where), modifier_(modifier), diagnostics_(diagnostics) {}
 
     void read() {
         fields_.read("targets", modifier_.targets, target_positions_, true);
@@ -58,16 +62,24 @@ public:
         const YamlEntry* scheme = present("scheme");
         const YamlEntry* groups = present("config_groups");
         const YamlEntry* kv_cache = present("kv_cache_scheme");
-        if (scheme && groups) diagnostics_.error(groups->where, "Please specify either `scheme` or `config_groups`, not both");
+        if (scheme && groups) {
+            diagnostics_.error(groups->where, "Please specify either `scheme` or `config_groups`, not both");
+            offer_removal(*scheme);
+            offer_removal(*groups);
+        }
         if (scheme) read_scheme(*scheme);
         if (groups) read_config_groups(*groups);
-        if (groups && modifier_.targets != Modifier{}.targets)
+        if (groups && modifier_.targets != Modifier{}.targets) {
             diagnostics_.warning(target_positions_.empty() ? groups->where : target_positions_.front(),
                                  "targets counts for nothing next to config_groups: every group names its own");
+            if (const YamlEntry* targets = present("targets")) offer_removal(*targets);
+        }
         if (kv_cache) modifier_.kv_cache_scheme = read_quantization_args(*kv_cache, modifier_.class_name, diagnostics_);
         if (!scheme && !groups) {
-            if (!kv_cache)
+            if (!kv_cache) {
                 diagnostics_.error({modifier_.line, 0}, concat(modifier_.class_name, " says nothing of how to quantize; add e.g. scheme: W4A16"));
+                diagnostics_.offer("Add scheme: W4A16", [&](const std::string& text) { return with_field_at(text, where_, "scheme", "W4A16"); });
+            }
             add_group("group_0", {.targets = modifier_.targets}, {modifier_.line, 0}, target_positions_);
         }
     }
@@ -92,9 +104,11 @@ private:
         const bool individual = modifier_.weight_observer || modifier_.input_observer || modifier_.output_observer;
         const YamlEntry* entry = present("observer");
         if (!entry) return;
-        if (individual)
+        if (individual) {
             diagnostics_.error(entry->where, "Cannot specify both individual observer parameters (weight_observer, input_observer, "
                                              "output_observer) and observer dict");
+            offer_removal(*entry);
+        }
         if (entry->value->kind != YamlNode::Kind::Map) {
             diagnostics_.error(value_position(*entry), concat("`observer` must be a map such as {weights: mse}, not ", describe(*entry->value)));
             return;
@@ -176,7 +190,13 @@ private:
         }
     }
 
+    /// "Remove scheme": for a field that another one rules out.
+    void offer_removal(const YamlEntry& entry) {
+        diagnostics_.offer(concat("Remove ", entry.key), [&](const std::string& text) { return without_entry_at(text, entry.where); });
+    }
+
     Fields& fields_;
+    SourcePosition where_;  ///< of the modifier's name
     Modifier& modifier_;
     Diagnostics& diagnostics_;
     std::vector<SourcePosition> target_positions_;
@@ -211,7 +231,7 @@ std::optional<Modifier> read_modifier(const YamlEntry& entry, const std::string&
     Modifier modifier{.class_name = entry.key, .group = group, .line = entry.where.line};
     Fields fields(empty ? no_arguments : *entry.value, entry.key, diagnostics);
     if (entry.key == kAutoRound) modifier.settings = read_auto_round(fields);
-    MixinReader(fields, modifier, diagnostics).read();
+    MixinReader(fields, entry.where, modifier, diagnostics).read();
 
     fields.read("index", modifier.index);
     fields.read("start", modifier.start);
@@ -224,6 +244,7 @@ std::optional<Modifier> read_modifier(const YamlEntry& entry, const std::string&
         fields.read("group", name);
         if (name) modifier.group = *name;
         diagnostics.warning(named->where, "llm-compressor stops at `group` here; name the group in the key above, <group>_modifiers");
+        diagnostics.offer("Remove group", [&](const std::string& text) { return without_entry_at(text, named->where); });
     }
     fields.finish();
     return modifier;

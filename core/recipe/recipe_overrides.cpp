@@ -10,17 +10,21 @@
 #include "core/base/text.h"
 #include "core/quantization/target.h"
 #include "core/recipe/modifier_reader.h"
+#include "core/recipe/modifier_writer.h"
 #include "core/recipe/recipe_edit.h"
 #include "core/recipe/scheme_checks.h"
-#include "core/recipe/scheme_writer.h"
-#include "core/recipe/yaml_edit.h"
+#include "core/recipe/yaml_source.h"
 
 namespace calibench {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Names = std::set<std::string>;
+
+RecipePath config_groups_path(RecipePath modifier) {
+    modifier.push_back("config_groups");
+    return modifier;
+}
 
 QuantizationScheme without_targets(QuantizationScheme scheme) {
     scheme.targets.clear();
@@ -230,89 +234,6 @@ private:
     std::unordered_set<std::string> names_;
 };
 
-RecipePath below(RecipePath path, std::initializer_list<std::string> keys) {
-    path.insert(path.end(), keys);
-    return path;
-}
-
-const nlohmann::json* find_value(const nlohmann::json& document, const RecipePath& path) {
-    const nlohmann::json* value = &document;
-    for (const std::string& key : path) {
-        if (!value->is_object() || !value->contains(key)) return nullptr;
-        value = &value->at(key);
-    }
-    return value;
-}
-
-/// The groups of a modifier in full. What quantizes nothing is left out, as long as something stays.
-Json write_groups(const Modifier& modifier) {
-    Json groups = Json::object();
-    for (const auto& [name, scheme] : modifier.config_groups)
-        if (scheme.weights || scheme.input_activations || scheme.output_activations) groups[name] = write_config_group(scheme, modifier);
-    return groups;
-}
-
-/// Sets the keys that differ, so that what the text says beyond need, an observer by name for one, stays.
-std::string write_changes(std::string text, const RecipePath& path, const Json& before, const Json& after) {
-    for (const auto& [key, value] : after.items()) {
-        if (before.contains(key) && before.at(key) == value) continue;
-        const bool both_maps = before.contains(key) && before.at(key).is_object() && value.is_object();
-        text = both_maps ? write_changes(std::move(text), below(path, {key}), before.at(key), value) : with_value(text, below(path, {key}), value);
-    }
-    for (const auto& [key, value] : before.items())
-        if (!after.contains(key)) text = without(text, below(path, {key}));
-    return text;
-}
-
-bool says(const std::string& text, const RecipePath& modifier_path, const std::string& group, const QuantizationScheme& scheme) {
-    const ParsedRecipe parsed = parse_recipe(text);
-    if (!parsed.recipe) return false;
-    for (const Modifier& modifier : parsed.recipe->modifiers)
-        for (const auto& [name, found] : modifier.config_groups)
-            if (modifier.path == modifier_path && name == group) return found == scheme;
-    return false;
-}
-
-std::string write_group(const std::string& text, const Modifier& before, const QuantizationScheme& old, const Modifier& after,
-                        const std::string& name, const QuantizationScheme& scheme) {
-    const RecipePath path = below(after.path, {"config_groups", name});
-    const Json wanted = write_config_group(scheme, after);
-    const std::string changed = write_changes(text, path, write_config_group(old, before), wanted);
-    return says(changed, after.path, name, scheme) ? changed : with_value(text, path, wanted);
-}
-
-/// Writes what a plan has changed of one modifier into the text.
-std::string write_modifier(std::string text, const Modifier& before, const Modifier& after) {
-    const nlohmann::json document = YamlSource(text).meaning();
-    if (after.ignore != before.ignore) text = with_value(text, below(after.path, {"ignore"}), after.ignore);
-    if (after.config_groups == before.config_groups) return text;
-
-    const RecipePath groups_path = below(after.path, {"config_groups"});
-    const nlohmann::json* written = find_value(document, groups_path);
-    if (!written || !written->is_object()) {
-        // A preset's line becomes the groups' line, so that its comments stay.
-        if (const RecipePath scheme = below(after.path, {"scheme"}); find_value(document, scheme)) {
-            text = without(text, groups_path);
-            const YamlSource source(text);
-            text = spliced(text, YamlEditor(source).rename(scheme, "config_groups"));
-        }
-        text = with_value(text, groups_path, write_groups(after));
-        return without(text, below(after.path, {"targets"}));
-    }
-    const auto find_group = [](const Modifier& modifier, const std::string& name) {
-        const auto found = std::find_if(modifier.config_groups.begin(), modifier.config_groups.end(), [&](const auto& group) { return group.first == name; });
-        return found == modifier.config_groups.end() ? nullptr : &found->second;
-    };
-    for (const auto& [name, scheme] : after.config_groups) {
-        const QuantizationScheme* old = find_group(before, name);
-        if (!old) text = with_value(text, below(groups_path, {name}), write_config_group(scheme, after));
-        else if (*old != scheme) text = write_group(text, before, *old, after, name, scheme);
-    }
-    for (const auto& [name, scheme] : before.config_groups)
-        if (!find_group(after, name)) text = without(text, below(groups_path, {name}));
-    return text;
-}
-
 Recipe read_recipe(const std::string& text) {
     ParsedRecipe parsed = parse_recipe(text);
     if (!parsed.recipe) {
@@ -403,8 +324,8 @@ public:
     [[nodiscard]] std::string write() const {
         std::string text = text_;
         for (size_t i = 0; i < after_.modifiers.size(); ++i) {
-            if (i < before_.modifiers.size()) text = write_modifier(std::move(text), before_.modifiers[i], after_.modifiers[i]);
-            else text = with_value(text, below(after_.modifiers[i].path, {"config_groups"}), write_groups(after_.modifiers[i]));
+            if (i < before_.modifiers.size()) text = write_changes(std::move(text), before_.modifiers[i], after_.modifiers[i]);
+            else text = with_value(text, config_groups_path(after_.modifiers[i].path), write_config_groups(after_.modifiers[i]));
         }
         if (text != text_ && effects_of(resolve_recipe(read_recipe(text), model_)) != wanted_)
             throw InputError("this recipe cannot say that for just these modules; edit it by hand");
@@ -474,7 +395,7 @@ std::string with_override(const std::string& text, const ModelSummary& model, co
         apply_observers(first, applied);
         applied.targets = targets_for(model, modules);
         first.config_groups = {{"group_0", std::move(applied)}};
-        return with_value(text, below(path, {first.class_name, "config_groups"}), write_groups(first));
+        return with_value(text, config_groups_path({path[0], path[1], first.class_name}), write_config_groups(first));
     }
     RecipeChange change(text, model, modules);
     change.override_with(scheme);

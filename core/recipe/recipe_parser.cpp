@@ -8,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "core/recipe/fields.h"
+#include "core/recipe/fixes.h"
 #include "core/recipe/front_matter.h"
 #include "core/recipe/modifier_reader.h"
 #include "core/recipe/recipe.h"
@@ -49,6 +50,8 @@ private:
         } else if (key == "modifiers" || key.ends_with(kModifiers)) {
             diagnostics_.note(entry.where, concat("llm-compressor reads nothing of '", key, "' outside of a stage; saving puts it into ",
                                                   recipe_.stage, kStage));
+            const std::string group = concat(group_name(key), kModifiers), stage = concat(recipe_.stage, kStage);
+            diagnostics_.offer(concat("Put it into ", stage), [&](const std::string& text) { return wrapped_at(text, entry.where, stage, group); });
             read_group(entry, group_name(key), {key});
         } else if (key != "calibench") {
             warn_ignored(entry, {"args", "calibench", "default_stage", "default_modifiers"},
@@ -62,9 +65,13 @@ private:
             return;
         }
         for (const YamlEntry& entry : stage.value->entries) {
-            if (entry.key == "modifiers")
+            if (entry.key == "modifiers") {
+                const std::string full_name = concat(group_name(entry.key), kModifiers);
                 diagnostics_.note(entry.where, concat("llm-compressor reads nothing under a bare 'modifiers'; saving names it ",
-                                                      group_name(entry.key), kModifiers));
+                                                      full_name));
+                diagnostics_.offer(concat("Change modifiers to ", full_name),
+                                   [&](const std::string& text) { return with_key_at(text, entry.where, full_name); });
+            }
             if (entry.key == "modifiers" || entry.key.ends_with(kModifiers))
                 read_group(entry, group_name(entry.key), {stage.key, entry.key});
             else
@@ -95,6 +102,10 @@ private:
         const std::string nearest = closest_match(entry.key, known);
         diagnostics_.warning(entry.where, concat("'", entry.key, "' is ignored, here and by llm-compressor: ", rule,
                                                  nearest.empty() ? "" : concat("; did you mean ", nearest, "?")));
+        if (!nearest.empty())
+            diagnostics_.offer(concat("Change ", entry.key, " to ", nearest),
+                               [&](const std::string& text) { return with_key_at(text, entry.where, nearest); });
+        diagnostics_.offer(concat("Remove ", entry.key), [&](const std::string& text) { return without_entry_at(text, entry.where); });
     }
 
     /// Knobs that AutoRoundModifier refuses as extra fields. Every AutoRoundModifier of the recipe gets them.
@@ -127,7 +138,7 @@ private:
 }  // namespace
 
 ParsedRecipe parse_recipe(const std::string& text) {
-    Diagnostics diagnostics;
+    Diagnostics diagnostics(text);
     ParsedRecipe parsed;
     if (const YamlNodePtr root = parse_yaml(front_matter(text, diagnostics), diagnostics)) {
         Recipe recipe = RecipeReader(diagnostics).read(*root);

@@ -82,10 +82,12 @@ RecipeReport check_recipe(const std::filesystem::path& file, const std::optional
 }
 
 nlohmann::json to_json(const Diagnostic& diagnostic) {
-    return {{"severity", kSeverityNames[int(diagnostic.severity)]},
-            {"message", diagnostic.message},
-            {"line", diagnostic.line},
-            {"column", diagnostic.column}};
+    nlohmann::json object = {{"severity", kSeverityNames[int(diagnostic.severity)]},
+                             {"message", diagnostic.message},
+                             {"line", diagnostic.line},
+                             {"column", diagnostic.column}};
+    for (const Fix& fix : diagnostic.fixes) object["fixes"].push_back(fix.label);
+    return object;
 }
 
 nlohmann::json to_json(const RecipeReport& report) {

@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <map>
 
+#include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/recipe/fixes.h"
+#include "core/recipe/recipe_edit.h"
 #include "core/recipe/recipe.h"
 #include "core/recipe/scheme_checks.h"
 #include "core/recipe/target_list.h"
@@ -95,6 +98,8 @@ private:
             else
                 diagnostics_.error(targets_.position(t), concat("target ", targets_.text(t), " matches none of the ", model_.modules.size(),
                                                                 " modules", suggestion(targets_.text(t))));
+            offer_target(targets_, t);
+            if (modifier_.config_groups[group_of_target_[t]].second.targets.size() > 1) offer_removal(targets_, t, "target");
         }
     }
 
@@ -105,6 +110,8 @@ private:
             if (ignore_.text(i) == "lm_head" && model_.tied_embeddings) continue;
             diagnostics_.warning(ignore_.position(i), concat("ignore ", ignore_.text(i), " matches none of the ", model_.modules.size(),
                                                              " modules", suggestion(ignore_.text(i))));
+            offer_target(ignore_, i);
+            offer_removal(ignore_, i, "entry");
         }
     }
 
@@ -112,8 +119,8 @@ private:
         for (size_t g = 0; g < modifier_.config_groups.size(); ++g) {
             const auto& [name, scheme] = modifier_.config_groups[g];
             check_config_group(modifier_, name, scheme, diagnostics_);
-            check_group_size(modifier_, name, scheme, modules_of_group_[g], diagnostics_);
-            check_embeddings(modifier_, name, scheme, modules_of_group_[g], diagnostics_);
+            check_group_size(modifier_, name, scheme, model_, modules_of_group_[g], diagnostics_);
+            check_embeddings(modifier_, name, scheme, model_, modules_of_group_[g], diagnostics_);
             if (!has_arguments(scheme) && !modifier_.kv_cache_scheme)
                 diagnostics_.warning(modifier_.position("config_groups/" + name),
                                      concat("config group '", name, "' names neither weights nor activations, so its ",
@@ -127,22 +134,40 @@ private:
                                      "', as in compressed-tensors: a name goes before a pattern, a pattern before a class name"));
     }
 
-    /// "; did you mean re:.*down_proj$" for the last part of a name, else the nearest name.
+    /// "; did you mean re:.*down_proj$".
     [[nodiscard]] std::string suggestion(const std::string& text) const {
         if (text.rfind("re:", 0) == 0) return "; a pattern must match from the start of the full name, so begin it with re:.*";
+        const std::string nearest = nearest_target(text);
+        return nearest.empty() ? "" : "; did you mean " + nearest;
+    }
+
+    /// What may have been meant by a target that matches nothing: a pattern for the last part of a name, else the nearest name.
+    [[nodiscard]] std::string nearest_target(const std::string& text) const {
+        if (text.rfind("re:", 0) == 0) return "re:.*" + text.substr(3);
         const auto any_module = [this](const auto& predicate) {
             return std::any_of(model_.modules.begin(), model_.modules.end(), predicate);
         };
-        if (any_module([&](const ModuleInfo& module) { return module.name.ends_with("." + text); }))
-            return concat("; did you mean re:.*", escape_dots(text), "$");
+        if (any_module([&](const ModuleInfo& module) { return module.name.ends_with("." + text); })) return concat("re:.*", escape_dots(text), "$");
         if (any_module([&](const ModuleInfo& module) { return module.name.rfind(text + ".", 0) == 0; }))
-            return concat("; did you mean re:", escape_dots(text), "\\.");
+            return concat("re:", escape_dots(text), "\\.");
         if (any_module([&](const ModuleInfo& module) { return module.name.find("." + text + ".") != std::string::npos; }))
-            return concat("; did you mean re:.*\\.", escape_dots(text), "\\.");
+            return concat("re:.*\\.", escape_dots(text), "\\.");
         std::vector<std::string> names = {"Linear", "Embedding"};
         for (const ModuleInfo& module : model_.modules) names.push_back(module.name);
-        const std::string nearest = closest_match(text, names);
-        return nearest.empty() ? "" : concat("; did you mean ", nearest);
+        return closest_match(text, names);
+    }
+
+    void offer_target(const TargetList& list, size_t index) {
+        const std::string nearest = nearest_target(list.text(index));
+        if (nearest.empty()) return;
+        diagnostics_.offer("Use " + nearest, [&](const std::string& text) {
+            if (matched_modules(nearest, model_).empty()) return text;
+            return with_value_at(text, list.position(index), nearest);
+        });
+    }
+
+    void offer_removal(const TargetList& list, size_t index, const std::string& what) {
+        diagnostics_.offer("Remove this " + what, [&](const std::string& text) { return without_item_at(text, list.position(index)); });
     }
 
     const Modifier& modifier_;
@@ -180,7 +205,7 @@ bool ResolvedRecipe::has_errors() const {
 }
 
 ResolvedRecipe resolve_recipe(const Recipe& recipe, const ModelSummary& model) {
-    Diagnostics diagnostics;
+    Diagnostics diagnostics(recipe.source);
     ResolvedRecipe resolved;
     std::map<size_t, ResolvedModule> scheme_of;  // by position in model.modules
     std::map<std::pair<size_t, size_t>, std::vector<std::string>> taken_over;

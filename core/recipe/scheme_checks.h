@@ -16,11 +16,11 @@ namespace calibench {
 void check_config_group(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme, Diagnostics& diagnostics);
 
 /// Group sizes must divide the columns of every module that the config group quantizes; the message names sizes that do.
-void check_group_size(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme,
+void check_group_size(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme, const ModelSummary& model,
                       const std::vector<const ModuleInfo*>& modules, Diagnostics& diagnostics);
 
 /// An Embedding looks token ids up: it has no activations to round.
-void check_embeddings(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme,
+void check_embeddings(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme, const ModelSummary& model,
                       const std::vector<const ModuleInfo*>& modules, Diagnostics& diagnostics);
 
 /// Keys and values have one scale, or one for every head.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/recipe/fields.h"
+#include "core/recipe/fixes.h"
 
 namespace calibench {
 
@@ -34,6 +36,104 @@ const YamlEntry* entry_meant(const YamlNode& map, const std::string& message) {
     return meant;
 }
 
+/// What one might have meant by a field's value, the likeliest first; null: nothing.
+std::vector<nlohmann::json> values_meant(const std::string& key, const nlohmann::json& value) {
+    static const std::map<std::string, std::vector<std::string>> words = {
+        {"type", {"int", "float"}},
+        {"strategy", {"tensor", "channel", "group", "block", "token", "tensor_group", "attn_head"}},
+        {"actorder", {"weight", "static"}},
+        {"scale_dtype", {"float32", "float16", "bfloat16", "float8_e4m3fn", "uint8"}},
+        {"zp_dtype", {"int8", "uint8", "float8_e4m3fn"}}};
+    std::vector<nlohmann::json> meant;
+    if (const auto known = words.find(key); known != words.end()) {
+        const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+        if (const std::string nearest = closest_match(text, known->second); !nearest.empty()) meant.push_back(nearest);
+        if (key == "actorder") meant.push_back("weight");
+    } else if (key == "num_bits") {
+        const bool few = value.is_number() && value.get<double>() < 6;
+        meant = few ? std::vector<nlohmann::json>{4, 8} : std::vector<nlohmann::json>{8, 4};
+    } else if (key == "group_size") {
+        meant = {128, 64, 32, -1};
+    } else if (key == "symmetric" || key == "dynamic") {
+        meant = {true, false};
+    }
+    return meant;
+}
+
+/// Changes of one field each that may settle what core/quantization says of the fields together.
+struct FieldChange {
+    std::string key;
+    nlohmann::json value;  ///< discarded: the field goes
+};
+
+const nlohmann::json kNoValue = nlohmann::json::value_t::discarded;
+
+std::vector<FieldChange> likely_changes(const YamlEntry* meant, const nlohmann::json& object) {
+    std::vector<FieldChange> changes;
+    if (meant && object.contains(meant->key))
+        for (const nlohmann::json& value : values_meant(meant->key, object.at(meant->key))) changes.push_back({meant->key, value});
+    for (const auto& [key, value] : std::vector<FieldChange>{{"strategy", "group"}, {"group_size", 128}, {"dynamic", true}, {"strategy", "block"}})
+        changes.push_back({key, value});
+    for (const char* key : {"block_structure", "dynamic", "actorder", "group_size"})
+        if (object.contains(key)) changes.push_back({key, kNoValue});
+    const bool is_listed = std::any_of(changes.begin(), changes.end(), [&](const FieldChange& change) {
+        return meant && change.key == meant->key && change.value.is_discarded();
+    });
+    if (meant && !is_listed) changes.push_back({meant->key, kNoValue});
+    return changes;
+}
+
+/// Is this what the reader would still say?
+bool is_said(const nlohmann::json& object, const std::string& message) {
+    try {
+        (void)quantization_args_from_json(object);
+        return false;
+    } catch (const InputError& error) {
+        return error.what() == message;
+    }
+}
+
+bool is_accepted(const nlohmann::json& object) {
+    try {
+        (void)quantization_args_from_json(object);
+        return true;
+    } catch (const InputError&) {
+        return false;
+    }
+}
+
+/// Offers the few changes of one field that make the arguments right, or settle this problem at least where there are others.
+void offer_field_changes(const YamlEntry& entry, const YamlEntry* meant, const nlohmann::json& object, const std::string& message,
+                         Diagnostics& diagnostics) {
+    static const std::vector<std::string> fields = {"num_bits", "type",     "symmetric",   "group_size", "strategy", "block_structure",
+                                                    "dynamic",  "actorder", "scale_dtype", "zp_dtype",   "observer", "observer_kwargs"};
+    if (meant && std::find(fields.begin(), fields.end(), meant->key) == fields.end()) {
+        const std::string nearest = closest_match(meant->key, fields);
+        if (!nearest.empty())
+            diagnostics.offer(concat("Change ", meant->key, " to ", nearest),
+                              [&](const std::string& text) { return with_key_at(text, meant->where, nearest); });
+        diagnostics.offer(concat("Remove ", meant->key), [&](const std::string& text) { return without_entry_at(text, meant->where); });
+        return;
+    }
+    constexpr size_t kMostOffered = 3;
+    size_t offered = 0;
+    for (const bool all_right : {true, false}) {
+        for (const auto& [key, value] : likely_changes(meant, object)) {
+            nlohmann::json changed = object;
+            if (value.is_discarded()) changed.erase(key);
+            else changed[key] = value;
+            if (offered == kMostOffered || changed == object || (all_right ? !is_accepted(changed) : is_said(changed, message))) continue;
+            ++offered;
+            if (value.is_discarded())
+                diagnostics.offer(concat("Remove ", key), [&](const std::string& text) { return without_field_at(text, entry.where, key); });
+            else
+                diagnostics.offer(concat("Use ", key, " ", value.is_string() ? value.get<std::string>() : value.dump()),
+                                  [&](const std::string& text) { return with_field_at(text, entry.where, key, value); });
+        }
+        if (offered > 0) return;
+    }
+}
+
 bool starts_with_key(const std::string& message, const YamlEntry& entry) { return message.rfind(entry.key + ": ", 0) == 0; }
 
 }  // namespace
@@ -57,8 +157,10 @@ std::optional<QuantizationArgs> read_quantization_args(const YamlEntry& entry, c
             const std::string message = error.what();
             const YamlEntry* meant = entry_meant(map, message);
             const bool about_one_field = meant && starts_with_key(message, *meant) && object.contains(meant->key);
-            if (complete || about_one_field)
+            if (complete || about_one_field) {
                 diagnostics.error(meant ? meant->where : entry.where, concat(owner, ": ", entry.key, ": ", message));
+                offer_field_changes(entry, meant, object, message, diagnostics);
+            }
             if (!about_one_field) return {};
             object.erase(meant->key);
         }
@@ -77,7 +179,12 @@ std::optional<QuantizationScheme> read_config_group(const YamlEntry& entry, std:
     }
     QuantizationScheme scheme;
     Fields fields(map, owner, diagnostics);
-    if (!map.find("targets")) diagnostics.error(entry.where, concat(owner, " has no targets; add e.g. targets: [Linear]"));
+    if (!map.find("targets")) {
+        diagnostics.error(entry.where, concat(owner, " has no targets; add e.g. targets: [Linear]"));
+        diagnostics.offer("Add targets: [Linear]", [&](const std::string& text) {
+            return with_field_at(text, entry.where, "targets", nlohmann::ordered_json::array({"Linear"}));
+        });
+    }
     fields.read("targets", scheme.targets, target_positions, false);
 
     bool readable = true;
@@ -115,6 +222,11 @@ std::optional<QuantizationScheme> read_preset(const std::string& name, SourcePos
     diagnostics.error(where, concat("`scheme` must either be a preset scheme name or a dictionary of preset scheme names; '", name,
                                     "' is none of ", list_names(presets, presets.size()),
                                     nearest.empty() ? "" : concat("; did you mean ", nearest, "?")));
+    if (!nearest.empty())
+        diagnostics.offer(concat("Use ", nearest), [&](const std::string& text) {  // a value, or a key of a dictionary
+            const std::string changed = with_key_at(text, where, nearest);
+            return changed != text ? changed : with_value_at(text, where, nearest);
+        });
     return {};
 }
 

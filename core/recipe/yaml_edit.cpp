@@ -187,6 +187,23 @@ std::vector<Splice> YamlEditor::remove_at(size_t offset) const {
     }
 }
 
+std::optional<Path> YamlEditor::path_at(size_t offset) const {
+    Path path;
+    for (const SourceNode* node = &source_.root();;) {
+        const auto holder = std::find_if(node->entries.begin(), node->entries.end(), [&](const SourceEntry& entry) {
+            return entry.begin <= offset && offset < std::max(entry.end(), entry.key_end);
+        });
+        if (holder == node->entries.end()) return {};
+        const bool list_item = node->kind == SourceNode::Kind::Sequence;
+        path.push_back(list_item ? std::to_string(holder - node->entries.begin()) : holder->key);
+        // A block map starts where its first key does: the deepest entry is meant.
+        const bool is_key = holder->begin == offset && !list_item;
+        const bool is_value = holder->value.begin == offset && (holder->value.flow || !holder->value.is_collection());
+        if (is_key || is_value) return path;
+        node = &holder->value;
+    }
+}
+
 // Changes of one value -------------------------------------------------------------------------------------------------------
 
 std::vector<Splice> YamlEditor::assign(const Place& place, const Json& value) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ public:
     [[nodiscard]] std::vector<Splice> rename(const std::vector<std::string>& path, const std::string& key) const;
     /// Removes the entry whose key, or the list item whose value, starts at `offset`; nothing when nothing starts there.
     [[nodiscard]] std::vector<Splice> remove_at(size_t offset) const;
+    /// The path of the entry whose key or value starts at `offset`, if one does.
+    [[nodiscard]] std::optional<std::vector<std::string>> path_at(size_t offset) const;
 
 private:
     using Json = nlohmann::ordered_json;

@@ -14,6 +14,7 @@
 #include <yaml-cpp/parser.h>
 
 #include "core/base/text.h"
+#include "core/recipe/fixes.h"
 
 namespace calibench {
 
@@ -155,11 +156,14 @@ private:
         std::vector<YamlEntry> unique;
         for (YamlEntry& entry : map.node->entries) {
             const auto [seen, is_new] = first_seen.emplace(entry.key, entry.where);
-            if (is_new)
+            if (is_new) {
                 unique.push_back(std::move(entry));
-            else
-                diagnostics_.error(entry.where, concat("'", entry.key, "' stands here a second time (first on line ",
-                                                       seen->second.line, "), and YAML would keep only one of them"));
+                continue;
+            }
+            diagnostics_.error(entry.where, concat("'", entry.key, "' stands here a second time (first on line ",
+                                                   seen->second.line, "), and YAML would keep only one of them"));
+            diagnostics_.offer(concat("Remove the second ", entry.key),
+                               [&](const std::string& text) { return without_entry_at(text, entry.where); });
         }
         for (const YamlNodePtr& source : map.merged) {
             if (source->kind != YamlNode::Kind::Map)
