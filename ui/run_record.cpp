@@ -112,7 +112,7 @@ void RunRecord::apply(const RunSnapshot& snapshot) {
     }
     for (const ModuleQuantized& event : snapshot.modulesQuantized) {
         ModuleRecord& record = module(event.module, static_cast<int>(event.block), -1);
-        record.sqnrDb = event.weight_sqnr_db;
+        record.sqnrDb = event.scheme.empty() ? std::nullopt : std::optional(event.weight_sqnr_db);
         record.scheme = event.scheme;
     }
     for (const BlockFinished& event : snapshot.blocksFinished)

@@ -130,7 +130,7 @@ void BlockAttempt::store(const std::string& module, const QParams& weight, const
     place_.reporter.send(modules_.back());
 }
 
-void BlockAttempt::tell_modules() {
+void BlockAttempt::tell_modules() const {
     for (const ModuleQuantized& module : modules_) place_.reporter.send(module);
 }
 

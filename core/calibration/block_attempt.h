@@ -48,7 +48,7 @@ public:
     /// It led nowhere.
     void give_up() { failed_ = true; }
     /// Tells of its modules again, since another attempt was told of meanwhile.
-    void tell_modules();
+    void tell_modules() const;
 
     [[nodiscard]] int64_t number() const { return number_; }
     [[nodiscard]] const BlockRecipe& recipe() const { return recipe_; }

@@ -1,6 +1,6 @@
 #include "core/calibration/block_calibration.h"
 
-#include <set>
+#include <limits>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -63,7 +63,7 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     outcome_ = kept->outcome();
     outcome_.kept_attempt = kept->number();
     outcome_.attempts = newest_->number() + 1;
-    if (kept != newest_.get()) kept->tell_modules();
+    tell_modules(*kept);
     tell_recipe(kept->recipe());
     if (kept->recipe().recipe_yaml != plan_.config.recipe_yaml) follow_recipe(plan_, index_, kept->recipe());
     outcome_.seconds = reporter_.elapsed_seconds() - started;
@@ -71,6 +71,7 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
 }
 
 std::unique_ptr<BlockAttempt> BlockCalibration::make_attempt(int64_t number, BlockRecipe recipe) {
+    for (const auto& [name, module] : recipe.modules) attempted_.insert(name);
     return std::make_unique<BlockAttempt>(BlockAttempt::Place{plan_, block_, observation_, states_, reporter_, index_}, number, std::move(recipe));
 }
 
@@ -158,6 +159,13 @@ void BlockCalibration::drop_late_order() {
 void BlockCalibration::require_projections(const BlockRecipe& recipe) const {
     for (const auto& [name, module] : recipe.modules)
         if (!block_.has(name)) throw RunError(concat(name, " is no projection of ", block_.block().name(), " that can be quantized. Add it to ignore."));
+}
+
+/// What other attempts have told of their modules is no longer true.
+void BlockCalibration::tell_modules(const BlockAttempt& kept) {
+    if (&kept != newest_.get()) kept.tell_modules();
+    for (const std::string& name : attempted_)
+        if (!kept.recipe().modules.contains(name)) reporter_.send(ModuleQuantized{index_, name, "", std::numeric_limits<double>::infinity()});
 }
 
 void BlockCalibration::tell_recipe(const BlockRecipe& recipe) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ private:
     [[nodiscard]] BlockAttempt& choose();
     [[nodiscard]] std::unique_ptr<BlockAttempt> make_attempt(int64_t number, BlockRecipe recipe);
     void tell_recipe(const BlockRecipe& recipe);
+    void tell_modules(const BlockAttempt& kept);
 
     RunPlan& plan_;
     FloatBlock block_;
@@ -62,6 +64,7 @@ private:
     BlockOrder::Keep keep_ = BlockOrder::Keep::Better;
     bool finish_ = false;
     std::string told_recipe_;
+    std::set<std::string> attempted_;  ///< modules, by any attempt
     BlockFinished outcome_;
 };
 

@@ -80,7 +80,7 @@ struct RecipeChanged {
 struct ModuleQuantized {
     int64_t block = -1;
     std::string module;
-    std::string scheme;             ///< "W4 g64 sym"
+    std::string scheme;             ///< "W4 g64 sym"; empty: it stays as it is after all, another attempt was kept
     double weight_sqnr_db = 0;      ///< 10 log10(sum W^2 / sum (W - Wq)^2)
 };
 

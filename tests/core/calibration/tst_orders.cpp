@@ -377,6 +377,7 @@ private Q_SLOTS:
         std::map<std::string, std::string> told;
         for (const auto& module : recorder_.all<ModuleQuantized>()) told[module.module] = module.scheme;
         for (const auto& module : resolved.modules) QCOMPARE(told[module.name], describe(module.scheme));
+        for (const auto& [name, scheme] : told) QVERIFY2(resolved.find(name) || scheme.empty(), name.c_str());
         const std::string up = model.contains("moe") ? "model.layers.1.mlp.experts.3.up_proj" : "model.layers.1.mlp.up_proj";
         for (const auto& [name, expected] : {std::pair{up, scheme_of_up}, {std::string("model.layers.1.self_attn.q_proj"), scheme_of_q}}) {
             const ResolvedModule* module = resolved.find(name);
