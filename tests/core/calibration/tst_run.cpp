@@ -1,5 +1,4 @@
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
@@ -14,9 +13,12 @@
 #include "core/base/text.h"
 #include "core/calibration/calibration_pipeline.h"
 #include "core/calibration/run.h"
+#include "tests/core/calibration/recorder.h"
 #include "tests/core/calibration/reopened_model.h"
 
 using namespace calibench;
+using testing::read_bytes;
+using testing::Recorder;
 using testing::reopened_logits;
 namespace fs = std::filesystem;
 
@@ -79,28 +81,6 @@ constexpr const char* mixed = R"(quant_stage:
       config_groups:
         mlp: {targets: ['re:.*layers\.[12]\.mlp\..*_proj$'], weights: {num_bits: 8, type: int, symmetric: true, strategy: channel}}
 )";
-
-class Recorder : public RunListener {
-public:
-    std::vector<RunEvent> events;
-    std::function<void(const RunEvent&)> react;
-    void on_event(const RunEvent& event) override {
-        events.push_back(event);
-        if (react) react(event);
-    }
-    template <class Event>
-    [[nodiscard]] std::vector<Event> all() const {
-        std::vector<Event> found;
-        for (const auto& event : events)
-            if (const auto* match = std::get_if<Event>(&event)) found.push_back(*match);
-        return found;
-    }
-};
-
-std::string read_bytes(const fs::path& path) {
-    std::ifstream stream(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 }  // namespace
 

@@ -8,8 +8,6 @@
 #include "core/calibration/run_warnings.h"
 #include "tests/core/calibration/recorder.h"
 
-#include <QTemporaryDir>
-
 using namespace calibench;
 using testing::Recorder;
 namespace fs = std::filesystem;
