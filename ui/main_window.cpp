@@ -147,7 +147,10 @@ void MainWindow::makeDocks() {
         if (!module.isEmpty()) m_session.selectModule(module);
         m_plots->showEvidence(kind);
     });
-    addDock(QStringLiteral("block"), tr("Block at work"), new IntervenePanel(m_session, m_controller), Qt::BottomDockWidgetArea);
+    QDockWidget* block = addDock(QStringLiteral("block"), tr("Block at work"), new IntervenePanel(m_session, m_controller), Qt::BottomDockWidgetArea);
+    connect(&m_controller, &RunController::stateChanged, block, [block](State state) {
+        if (state == State::Paused) block->raise();  // a run is held to step in
+    });
     connect(logPanel, &LogPanel::moduleActivated, &m_session, &Session::selectModule);
 }
 
@@ -164,8 +167,11 @@ void MainWindow::applyDefaultLayout() {
     resizeDocks({dock("model"), dock("recipe")}, {width() * 28 / 100, width() * 22 / 100}, Qt::Horizontal);
     resizeDocks({dock("data"), dock("recipe")}, {170, 420}, Qt::Vertical);
     tabifyDockWidget(dock("log"), dock("warnings"));
+    if (width() >= 1800)
+        resizeDocks({dock("log"), dock("block")}, {width() * 45 / 100, width() * 55 / 100}, Qt::Horizontal);
+    else
+        tabifyDockWidget(dock("warnings"), dock("block"));  // no room for both side by side
     dock("log")->raise();
-    resizeDocks({dock("log"), dock("block")}, {width() * 36 / 100, width() * 64 / 100}, Qt::Horizontal);
     resizeDocks({dock("log")}, {150}, Qt::Vertical);
 }
 

@@ -86,8 +86,8 @@ void WarningsPanel::makeView() {
     const auto setWidth = [&](WarningModel::Column column, int digits) { m_view->setColumnWidth(column, digits * digit); };
     setWidth(WarningModel::KindColumn, 20);
     setWidth(WarningModel::ModuleColumn, 34);
-    setWidth(WarningModel::CountColumn, 9);
-    setWidth(WarningModel::TimeColumn, 11);
+    setWidth(WarningModel::CountColumn, 8);
+    setWidth(WarningModel::TimeColumn, 10);
 
     const auto showOne = [this](const QModelIndex& index) {
         if (m_view->selectionModel()->selectedRows().size() <= 1) requestPlace(index);  // a selection of many is for ignoring or copying
@@ -108,6 +108,7 @@ QWidget* WarningsPanel::makeBar() {
     m_text->setClearButtonEnabled(true);
     m_text->setAccessibleName(tr("Filter of the warnings by text"));
     m_text->setToolTip(tr("Only warnings whose module or sentence holds this text"));
+    m_text->setMinimumWidth(120);
     m_text->setMaximumWidth(240);
     connect(m_text, &QLineEdit::textChanged, m_filter, &WarningFilter::setText);
     connect(m_text, &QLineEdit::textChanged, this, &WarningsPanel::refresh);
