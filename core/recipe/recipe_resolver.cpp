@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <map>
 
-#include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/recipe/fixes.h"
 #include "core/recipe/recipe_edit.h"

@@ -80,6 +80,11 @@ private Q_SLOTS:
         QCOMPARE(first.at("line").get<int>(), 5);
         QCOMPARE(first.at("column").get<int>(), 14);
         QCOMPARE(first.at("severity").get<std::string>(), std::string("error"));
+        QVERIFY(!first.contains("fixes"));
+
+        std::ofstream(file) << "s_stage:\n  q_modifiers:\n    AutoRoundModifier:\n      scheme: W4A16\n      itters: 3\n";
+        const nlohmann::json fixable = to_json(check_recipe(file)).at("diagnostics").at(0);
+        QCOMPARE(fixable.at("fixes").get<std::vector<std::string>>(), (std::vector<std::string>{"Change itters to iters", "Remove itters"}));
         QVERIFY_EXCEPTION_THROWN((void)check_recipe(directory.filePath("none.yaml").toStdString()), InputError);
     }
 };
