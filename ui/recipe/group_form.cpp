@@ -17,7 +17,7 @@ GroupForm::GroupForm(TargetMatcher& matcher, const std::vector<std::string>& obs
       m_weights(new ArgsForm(ArgsForm::Kind::Weights, observers)), m_inputs(new ArgsForm(ArgsForm::Kind::Inputs, observers)),
       m_outputs(new ArgsForm(ArgsForm::Kind::Outputs, observers)) {
     m_summary->setForegroundRole(QPalette::PlaceholderText);
-    m_summary->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    m_summary->setWordWrap(true);
     m_remove->setIcon(symbolicIcon(QStringLiteral("close")));
     m_remove->setIconSize({12, 12});
     m_remove->setFixedSize(20, 20);
@@ -25,8 +25,7 @@ GroupForm::GroupForm(TargetMatcher& matcher, const std::vector<std::string>& obs
     connect(m_remove, &QToolButton::clicked, this, [this] { Q_EMIT changed({{m_path, std::nullopt}}); });
     auto* head = new QHBoxLayout;
     head->setSpacing(8);
-    head->addWidget(m_name);
-    head->addWidget(m_summary, 1);
+    head->addWidget(m_name, 1);
     head->addWidget(m_remove);
 
     auto* layout = new QVBoxLayout(this);
@@ -34,6 +33,7 @@ GroupForm::GroupForm(TargetMatcher& matcher, const std::vector<std::string>& obs
     layout->setSpacing(4);
     layout->addWidget(makeRule());
     layout->addLayout(head);
+    layout->addWidget(m_summary);
     layout->addWidget(m_targets);
     connect(m_targets, &TargetListEdit::changed, this, &GroupForm::changed);
     connect(m_targets, &TargetListEdit::pointedAt, this, &GroupForm::pointedAt);

@@ -45,7 +45,7 @@ ModifierForm::ModifierForm(QWidget* parent) : SettingsGrid(parent) {
     minmax->setPlaceholder(tr("learning rate"));
     addKey<ToggleSetting>(true, "enable_minmax_tuning", Setting::Words{tr("Tune ranges"), tr("enable_minmax_tuning: learn how far to clip every group's range, too. llm-compressor leaves it alone")},
                           defaults.enable_minmax_tuning);
-    addKey<ToggleSetting>(true, "enable_quanted_input", Setting::Words{tr("Quantized inputs"), tr("enable_quanted_input: tune each block on what the quantized blocks before it give. llm-compressor leaves it alone")},
+    addKey<ToggleSetting>(true, "enable_quanted_input", Setting::Words{tr("Quanted input"), tr("enable_quanted_input: tune each block on what the quantized blocks before it give. llm-compressor leaves it alone")},
                           defaults.enable_quanted_input);
 }
 

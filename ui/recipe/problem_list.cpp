@@ -17,6 +17,8 @@ ProblemList::ProblemList(QWidget* parent) : QListWidget(parent) {
     setWordWrap(true);
     setFrameShape(QFrame::NoFrame);
     setMaximumHeight(140);
+    setSizeAdjustPolicy(AdjustToContents);
+    setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Maximum);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     setVerticalScrollMode(ScrollPerPixel);
     setIconSize({14, 14});

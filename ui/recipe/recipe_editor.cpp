@@ -38,6 +38,7 @@ RecipeEditor::RecipeEditor(QWidget* parent) : QPlainTextEdit(parent), m_gutter(n
     setTabStopDistance(2 * fontMetrics().horizontalAdvance(QLatin1Char(' ')));
     setPlaceholderText(tr("Write a recipe, choose a preset, or drop a YAML file here"));
     setAccessibleName(tr("Recipe, as YAML"));
+    m_gutter->setObjectName(QStringLiteral("gutter"));
     m_highlighter = new YamlHighlighter(document());
     connect(this, &QPlainTextEdit::blockCountChanged, this, &RecipeEditor::updateGutterWidth);
     connect(this, &QPlainTextEdit::updateRequest, this, [this](const QRect& area, int dy) {
@@ -51,7 +52,7 @@ RecipeEditor::RecipeEditor(QWidget* parent) : QPlainTextEdit(parent), m_gutter(n
 
 void RecipeEditor::setDiagnostics(std::vector<Diagnostic> diagnostics) {
     m_diagnostics = std::move(diagnostics);
-    m_checkedRevision = document()->revision();
+    m_fixesEnabled = true;
     underlineProblems();
     m_gutter->update();
 }
@@ -63,9 +64,14 @@ QString RecipeEditor::problemsOfLine(int line) const {
     return sentences.join(QLatin1Char('\n'));
 }
 
+void RecipeEditor::setFixesEnabled(bool enabled) {
+    m_fixesEnabled = enabled;
+    m_gutter->update();
+}
+
 std::vector<Fix> RecipeEditor::fixesOfLine(int line) const {
     std::vector<Fix> fixes;
-    if (m_checkedRevision != document()->revision()) return fixes;
+    if (!m_fixesEnabled) return fixes;
     for (const Diagnostic& diagnostic : m_diagnostics)
         if (diagnostic.line == line) fixes.insert(fixes.end(), diagnostic.fixes.begin(), diagnostic.fixes.end());
     return fixes;
@@ -115,12 +121,10 @@ void RecipeEditor::openFixMenu(int line, const QPoint& at) {
     auto* menu = new QMenu(this);
     menu->setAttribute(Qt::WA_DeleteOnClose);
     menu->addActions(makeFixActions(line, menu));
-    if (menu->isEmpty()) {
+    if (menu->isEmpty())
         menu->addAction(problemsOfLine(line).isEmpty() ? tr("Nothing is wrong on this line") : tr("No fix is known for this line"))->setEnabled(false);
-    } else {
-        menu->setActiveAction(menu->actions().constFirst());
-    }
     menu->popup(at);
+    menu->setActiveAction(menu->actions().constFirst());
 }
 
 void RecipeEditor::showFixes() {

@@ -20,7 +20,9 @@ public:
     void setDiagnostics(std::vector<Diagnostic> diagnostics);
     /// The sentences that belong to a line, 1-based; empty when it has none.
     [[nodiscard]] QString problemsOfLine(int line) const;
-    /// Changes of the text that would settle a problem of that line; empty once the text has changed since it was checked.
+    /// While the text is not the one that was checked, its fixes cannot be made. setDiagnostics() enables them.
+    void setFixesEnabled(bool enabled);
+    /// Changes of the text that would settle a problem of that line, if they can be made.
     [[nodiscard]] std::vector<Fix> fixesOfLine(int line) const;
     void goToLine(int line);
     /// What is written, to the last byte: toPlainText() makes spaces of no-break spaces.
@@ -58,8 +60,8 @@ private:
     QWidget* m_gutter;
     YamlHighlighter* m_highlighter;
     std::vector<Diagnostic> m_diagnostics;
-    int m_checkedRevision = -1;  ///< of the document that the diagnostics are about
-    QString m_place;             ///< of the last replaceText(), and the document's revision after it
+    bool m_fixesEnabled = true;
+    QString m_place;  ///< of the last replaceText(), and the document's revision after it
     int m_placeRevision = -1;
 };
 

@@ -10,9 +10,9 @@
 #include <QVBoxLayout>
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 #include <set>
+#include <unordered_map>
 
 #include "ui/format.h"
 #include "ui/recipe/args_form.h"
@@ -30,6 +30,7 @@ namespace calibench {
 namespace {
 
 const char* const OwnGroups = "own groups";  // no preset has this name
+constexpr qsizetype NamesInTooltip = 8;
 constexpr size_t MaxTextShown = 256 << 10;   // reading a larger text with every change would hold the window up
 
 const char* const StarterRecipe =
@@ -89,8 +90,15 @@ RecipeForm::RecipeForm(Session& session, QWidget* parent) : QWidget(parent), m_s
     layout->addStretch(0);
     setAccessibleName(tr("Recipe, as a form"));
 
-    connect(&m_session, &Session::recipeChecked, this, [this] { show(m_session.parsedRecipe(), m_session.diagnostics()); });
-    connect(&m_session, &Session::modelChanged, this, [this] { showResolved(); });
+    connect(&m_session, &Session::recipeChecked, this, [this] {
+        takeResolved();
+        show(m_session.parsedRecipe(), m_session.diagnostics());
+    });
+    connect(&m_session, &Session::modelChanged, this, [this] {
+        takeResolved();
+        showResolved();
+    });
+    takeResolved();
     refill();
 }
 
@@ -116,7 +124,7 @@ QWidget* RecipeForm::makeProblem() {
 QWidget* RecipeForm::makeContent() {
     m_content = new QWidget;
     auto* layout = new QVBoxLayout(m_content);
-    layout->setContentsMargins(8, 8, 8, 8);
+    layout->setContentsMargins(8, 8, 4, 8);
     layout->setSpacing(4);
     m_modifiers = new QComboBox;
     m_modifiers->setToolTip(tr("The recipe has several modifiers; where two target a module, the last one decides"));
@@ -301,31 +309,29 @@ void RecipeForm::fillOtherKeys() {
     m_otherKeys->setToolTip(tr("The form has no field for these and leaves them alone. Click to see them.") + QLatin1Char('\n') + keys.join(QLatin1Char('\n')));
 }
 
-void RecipeForm::showResolved() {
-    if (!m_recipe) return;
-    struct Share {
-        QStringList modules;
-        int64_t columns = 0, rows = 0;  ///< greatest common divisors
-    };
-    std::map<std::string, Share> shares;
-    std::map<std::string, const ModuleInfo*> infos;
+void RecipeForm::takeResolved() {
+    m_shares.clear();
+    std::unordered_map<std::string, const ModuleInfo*> infos;
     for (const ModuleInfo& module : m_session.model().modules) infos[module.name] = &module;
     for (const ResolvedModule& module : m_session.resolvedModules()) {
-        if (module.modifier != m_index) continue;
-        Share& share = shares[module.config_group];
+        Share& share = m_shares[{module.modifier, module.config_group}];
         share.modules << QString::fromStdString(module.name);
         const auto info = infos.find(module.name);
         if (info == infos.end() || info->second->shape.empty()) continue;
         share.columns = std::gcd(share.columns, info->second->shape.back());
         share.rows = std::gcd(share.rows, info->second->shape.front());
     }
+}
+
+void RecipeForm::showResolved() {
+    if (!m_recipe) return;
     for (size_t i = 0; i < m_groups.size(); ++i) {
         const auto& [name, scheme] = modifier().config_groups[i];
-        const Share& share = shares[name];
+        const auto found = m_shares.find({m_index, name});
+        const Share share = found == m_shares.end() ? Share() : found->second;
         QString summary = QString::fromStdString(m_session.services().describeScheme(scheme));
         if (m_session.modelState() == Session::ModelState::Ready) summary = tr("%1, %n module(s)", nullptr, static_cast<int>(share.modules.size())).arg(summary);
-        const QStringList first = share.modules.mid(0, 8);
-        m_groups[i]->setSummary(summary, schemeWords(scheme) + QLatin1Char('\n') + first.join(QLatin1Char('\n')));
+        m_groups[i]->setSummary(summary, schemeWords(scheme) + QLatin1Char('\n') + share.modules.mid(0, NamesInTooltip).join(QLatin1Char('\n')));
         m_groups[i]->setFittingSizes(sizesThatFit(share.columns), sizesThatFit(share.rows));
     }
 }

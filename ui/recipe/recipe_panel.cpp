@@ -151,6 +151,7 @@ void RecipePanel::connectEditor() {
         if (!m_session.checkingRecipe()) return;
         m_count->setText(tr("Checking…"));
         m_problems->setFixesEnabled(false);
+        m_editor->setFixesEnabled(false);
     });
     connect(m_editor->document(), &QTextDocument::modificationChanged, this, &RecipePanel::documentChanged);
     connect(m_editor, &RecipeEditor::fixChosen, this, &RecipePanel::makeFix);

@@ -83,9 +83,7 @@ Setting::Setting(const Words& words, const Json& fallback, QWidget* editor)
     m_reset->setFixedSize(20, 20);
     m_reset->setToolTip(tr("Take this out of the recipe, so that the default holds"));
     m_reset->setAccessibleName(tr("%1: use the default").arg(words.label));
-    QSizePolicy keepsPlace = m_reset->sizePolicy();
-    keepsPlace.setRetainSizeWhenHidden(true);
-    m_reset->setSizePolicy(keepsPlace);
+    keepResetsPlace(true);
     m_reset->hide();
     QObject::connect(m_reset, &QToolButton::clicked, m_editor, [this] {
         m_editor->setFocus();  // the button is about to vanish
@@ -103,7 +101,14 @@ void Setting::show(const Json* value) {
     restyle();
 }
 
+void Setting::keepResetsPlace(bool keep) {
+    QSizePolicy policy = m_reset->sizePolicy();
+    policy.setRetainSizeWhenHidden(keep);
+    m_reset->setSizePolicy(policy);
+}
+
 void Setting::setVisible(bool visible) {
+    keepResetsPlace(visible);
     m_visible = visible;
     m_label->setVisible(visible);
     m_editor->setVisible(visible);

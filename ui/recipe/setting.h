@@ -52,6 +52,8 @@ protected:
     void report(std::optional<Json> value, bool typed = false);
 
 private:
+    void keepResetsPlace(bool keep);
+
     QLabel* m_label;
     QWidget* m_editor;
     QToolButton* m_reset;

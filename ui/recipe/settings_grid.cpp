@@ -15,7 +15,7 @@ SettingsGrid::SettingsGrid(QWidget* parent) : QWidget(parent), m_grid(new QGridL
 
 SettingsGrid::~SettingsGrid() = default;
 
-int SettingsGrid::labelWidth(const QWidget* widget) { return widget->fontMetrics().horizontalAdvance(tr("Quantized inputs")) + 4; }
+int SettingsGrid::labelWidth(const QWidget* widget) { return widget->fontMetrics().horizontalAdvance(tr("Quanted input")) + 4; }
 
 void SettingsGrid::addRow(std::unique_ptr<Setting> setting) {
     const int row = m_grid->rowCount();
