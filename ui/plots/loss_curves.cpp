@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "ui/plots/line_raster.h"
 #include "ui/plots/series_painter.h"
 
 namespace calibench {
@@ -66,22 +65,10 @@ void LossCurves::drawBehind(QCPPainter* painter) {
 }
 
 QImage LossCurves::pictureBehind(const std::vector<Line>& lines, double ratio) const {
-    LineRaster raster(clipRect().size(), ratio, colour({}));
-    const QPoint corner = clipRect().topLeft();
-    const QCPRange seen = keyAxis()->range();
-    for (const Line& line : lines) {
-        if (line.role != Line::Role::Behind) continue;
-        bool joined = false;
-        for (const SeriesPoint& point : attempt(line).losses.decimated(seen.lower, seen.upper, clipRect().width())) {
-            const bool good = drawable(point.y, valueAxis());
-            if (good) {
-                const double x = keyAxis()->coordToPixel(point.x) - corner.x(), y = valueAxis()->coordToPixel(point.y) - corner.y();
-                joined ? raster.lineTo(x, y) : raster.moveTo(x, y);
-            }
-            joined = good;
-        }
-    }
-    return raster.picture();
+    LineRaster raster(clipRect().size(), ratio, 1);
+    for (const Line& line : lines)
+        if (line.role == Line::Role::Behind) rasterSeries(raster, attempt(line).losses, keyAxis(), valueAxis());
+    return raster.picture(colour({}));
 }
 
 void LossCurves::drawMarks(QCPPainter* painter, const Line& line) const {

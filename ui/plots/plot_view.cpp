@@ -71,6 +71,7 @@ void PlotView::keepWithin(QCPAxis* axis, const QCPRange& range) {
 }
 
 void PlotView::pressed(const QMouseEvent* event) {
+    endChange();  // what the wheel did a moment ago is a view of its own
     m_dragged = false;
     m_pressedAt = event->position();
     const bool band = m_zoomTool || event->modifiers().testFlag(Qt::ShiftModifier);

@@ -66,7 +66,7 @@ void RangeBars::drawBar(QCPPainter* painter, const RangeBar& bar, double width) 
     painter->fillRect(box(bar.low, bar.high, width), m_fill);
     if (!bar.moving) return;
     painter->setBrush(Qt::NoBrush);
-    painter->setPen(QPen(m_highlight, 1, Qt::DotLine));
+    painter->setPen(QPen(m_highlight, 1));  // dots would cost more than all the bars
     painter->drawRect(box(bar.min, bar.max, width + 4));
 }
 

@@ -1,13 +1,16 @@
 #pragma once
 
+#include "ui/plots/line_raster.h"
 #include "ui/plots/qcustomplot.h"
 #include "ui/plots/series_store.h"
 
 namespace calibench {
 
-/// Draws what of `series` lies in sight. Sparse points are a smooth line; where several share a pixel column, each column is
-/// one upright stroke from its lowest to its highest value, which is what the line would look like and costs a fraction of it.
+/// Draws what of `series` lies in sight: a smooth line while its points are some pixels apart, else strokes of a LineRaster.
 void drawSeries(QCPPainter* painter, const SeriesStore& series, const QCPAxis* x, const QCPAxis* y, const QColor& colour, double width);
+
+/// The same into a raster over the panel of these axes.
+void rasterSeries(LineRaster& raster, const SeriesStore& series, const QCPAxis* x, const QCPAxis* y);
 
 /// Whether a value has a place on the axis.
 [[nodiscard]] bool drawable(double value, const QCPAxis* axis);

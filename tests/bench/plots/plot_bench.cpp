@@ -221,6 +221,7 @@ int main(int argc, char** argv) {
     QCommandLineParser options;
     options.addHelpOption();
     options.addOptions({{QStringLiteral("json"), QStringLiteral("Write the figures to FILE."), QStringLiteral("FILE")},
+                        {QStringLiteral("only"), QStringLiteral("Time one plot: losses, ranges or tokens."), QStringLiteral("PLOT")},
                         {QStringLiteral("size"), QStringLiteral("Size of the plot in pixels."), QStringLiteral("WxH"), QStringLiteral("1600x900")}});
     options.process(app);
     const QStringList sides = options.value(QStringLiteral("size")).split(QLatin1Char('x'));
@@ -231,8 +232,15 @@ int main(int argc, char** argv) {
     const ModelSummary model = largeModel();
     std::printf("%d x %d, scale %.3g, %d rounds each\n", size.width(), size.height(), app.devicePixelRatio(), Rounds);
     json results = json::array();
-    for (const json& cases : {benchLosses(model, size), benchRanges(model, size), benchTokens(size)})
+    const QString only = options.value(QStringLiteral("only"));
+    const auto add = [&](const char* name, const auto& bench) {
+        if (!only.isEmpty() && only != QLatin1String(name)) return;
+        const json cases = bench();
         results.insert(results.end(), cases.begin(), cases.end());
+    };
+    add("losses", [&] { return benchLosses(model, size); });
+    add("ranges", [&] { return benchRanges(model, size); });
+    add("tokens", [&] { return benchTokens(size); });
     if (!options.isSet(QStringLiteral("json"))) return 0;
     QFile file(options.value(QStringLiteral("json")));
     const QByteArray text = QByteArray::fromStdString(results.dump(2)) + '\n';
