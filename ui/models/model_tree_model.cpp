@@ -2,6 +2,7 @@
 
 #include <QApplication>
 #include <QBrush>
+#include <QLocale>
 #include <QPalette>
 
 #include <algorithm>
@@ -201,7 +202,7 @@ QVariant ModelTreeModel::headerData(int section, Qt::Orientation orientation, in
     static const struct { const char *title, *help; } columns[NUM_COLUMNS] = {
         {QT_TR_NOOP("Module"), QT_TR_NOOP("Decoder blocks, their experts and the modules that hold weights")},
         {QT_TR_NOOP("Scheme"), QT_TR_NOOP("What the recipe does with the module")},
-        {QT_TR_NOOP("SQNR"), QT_TR_NOOP("Signal to quantization noise of the weight, in dB: more is better. Of a group, the worst")},
+        {QT_TR_NOOP("SQNR, dB"), QT_TR_NOOP("Signal to quantization noise of the weight: more is better. Of a group, the worst")},
         {QT_TR_NOOP("State"), QT_TR_NOOP("How far the run has come with it; of a block also the lowest loss so far (mean squared error)")},
         {QT_TR_NOOP("Range"), QT_TR_NOOP("Smallest and largest weight; inputs on hover")},
         {QT_TR_NOOP("Tokens"), QT_TR_NOOP("How many tokens it has seen; of a group, the fewest and the most")},
@@ -238,7 +239,7 @@ QVariant ModelTreeModel::sqnrData(int node, int role) const {
     const ModuleFacts& known = facts(node);
     if (!known.worstSqnrDb) return {};
     if (role == SortRole) return *known.worstSqnrDb;
-    if (role == Qt::DisplayRole) return tr("%1 dB").arg(*known.worstSqnrDb, 0, 'f', 1);
+    if (role == Qt::DisplayRole) return QLocale().toString(*known.worstSqnrDb, 'f', 1);
     if (m_tree[node].kind == Kind::Module) return tr("%1 dB: weight against its quantization error").arg(formatExact(*known.worstSqnrDb));
     return tr("%1 dB, the worst here: %2").arg(formatExact(*known.worstSqnrDb), QString::fromStdString(known.worstModule));
 }

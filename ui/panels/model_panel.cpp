@@ -11,6 +11,7 @@
 #include <QMap>
 #include <QMenu>
 #include <QScopedValueRollback>
+#include <QStyledItemDelegate>
 #include <QToolBar>
 #include <QToolButton>
 #include <QTreeView>
@@ -32,6 +33,15 @@ namespace calibench {
 namespace {
 
 constexpr int MaxUnfolded = 400;  // groups; a tree with more rows than that unfolded helps nobody find anything
+
+/// Rows with a little air between them.
+class RowDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        return QStyledItemDelegate::sizeHint(option, index) + QSize(0, 4);
+    }
+};
 
 /// What a recipe can name; routers and norms are left as they are in any case.
 bool isQuantizable(const ModuleTree::Node& node) {
@@ -95,6 +105,7 @@ ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidge
 
 void ModelPanel::makeTree() {
     m_tree->setModel(m_filtered);
+    m_tree->setItemDelegate(new RowDelegate(m_tree));
     m_tree->setUniformRowHeights(true);
     m_tree->setAlternatingRowColors(true);
     m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
@@ -110,7 +121,7 @@ void ModelPanel::makeTree() {
     small.setPointSizeF(small.pointSizeF() * 0.92);
     m_tree->setFont(small);
     const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
-    const int widths[ModelTreeModel::NUM_COLUMNS] = {18, 14, 9, 14, 17, 13, 11};
+    const int widths[ModelTreeModel::NUM_COLUMNS] = {17, 13, 8, 15, 17, 13, 11};
     for (int column = 0; column < ModelTreeModel::NUM_COLUMNS; ++column) m_tree->setColumnWidth(column, widths[column] * digit + 6);
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ModelPanel::currentChanged);
     connect(m_tree->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ModelPanel::selectionChanged);
