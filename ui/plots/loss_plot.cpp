@@ -57,6 +57,7 @@ void LossPlot::makePanels() {
     for (QCPAxisRect* rect : {m_strip, m_main}) {
         rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
         rect->setRangeDrag(Qt::Horizontal);
+        rect->setMinimumMargins(QMargins(12, 8, 15, 4));
         for (QCPAxis* axis : rect->axes()) {
             axis->setLayer(QStringLiteral("axes"));
             axis->grid()->setLayer(QStringLiteral("grid"));
@@ -169,6 +170,11 @@ void LossPlot::rebuildStrip() {
             addTo(extent, pair->first);
             addTo(extent, pair->best);
         }
+    if (extent.high >= extent.low) {  // room for the dots themselves
+        const double air = 0.12 * (extent.high - extent.low);
+        addTo(extent, extent.high + air);
+        if (extent.lowPositive <= extent.high) addTo(extent, extent.lowPositive / std::pow(extent.high / extent.lowPositive, 0.12));
+    }
     view().setWhole(m_strip->axis(QCPAxis::atBottom), QCPRange(-0.5, std::max(1, numBlocks()) - 0.5), true);
     if (const auto range = padded(extent, m_logarithmic)) {
         view().setWhole(m_strip->axis(QCPAxis::atLeft), *range, false);

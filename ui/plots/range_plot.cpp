@@ -30,7 +30,7 @@ RangePlot::RangePlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
     m_legend->setFillOrder(QCPLegend::foColumnsFirst);
     m_legend->setWrap(8);
     m_legend->setColumnSpacing(2);
-    m_legend->setMargins(QMargins(8, 2, 4, 0));
+    m_legend->setMargins(QMargins(8, 6, 4, 2));
     plot->plotLayout()->setRowStretchFactor(0, 0.001);
     plot->plotLayout()->setRowSpacing(2);
 

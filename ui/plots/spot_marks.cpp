@@ -20,10 +20,12 @@ void SpotMarks::draw(QCPPainter* painter) {
     const Marks marks = m_marks();
     painter->setBrush(Qt::NoBrush);
     QColor band = m_theme.accent;
-    band.setAlpha(40);
+    band.setAlpha(28);
     for (const QRectF& box : marks.selected) {
         painter->fillRect(box, band);
-        painter->setPen(QPen(m_theme.accent, 1.5));
+        painter->setPen(QPen(m_theme.background, 4));  // the accent alone is lost on a heat map
+        painter->drawRoundedRect(box, 2, 2);
+        painter->setPen(QPen(m_theme.accent, 2));
         painter->drawRoundedRect(box, 2, 2);
     }
     if (!marks.pointed.isEmpty()) {

@@ -85,6 +85,7 @@ void TokenPlot::restyle(const PlotTheme& theme) {
     axis->setTickLabelFont(m_y->tickLabelFont());
     axis->setLabelFont(m_y->labelFont());
     for (QCPAxis* margin : {m_rect->axis(QCPAxis::atTop), m_rect->axis(QCPAxis::atRight)}) {
+        margin->setTickPen(Qt::NoPen);
         margin->setTickLabelColor(theme.muted);
         margin->setLabelColor(theme.muted);
     }
