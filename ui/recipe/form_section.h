@@ -22,4 +22,7 @@ namespace calibench {
     return rule;
 }
 
+/// Puts what can have the focus in `content`, made later, before `before`: Tab goes through the form from top to bottom.
+void placeInTabOrder(QWidget* content, QWidget* before);
+
 }  // namespace calibench

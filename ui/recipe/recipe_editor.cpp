@@ -1,6 +1,8 @@
 #include "ui/recipe/recipe_editor.h"
 
+#include <QAbstractItemView>
 #include <QAction>
+#include <QCompleter>
 #include <QContextMenuEvent>
 #include <QFontDatabase>
 #include <QHelpEvent>
@@ -192,14 +194,16 @@ void RecipeEditor::changeEvent(QEvent* event) {
 }
 
 void RecipeEditor::keyPressEvent(QKeyEvent* event) {
-    if (event->key() == Qt::Key_Tab && event->modifiers() == Qt::NoModifier) {
-        insertPlainText(QStringLiteral("  "));  // YAML takes no tabs
-        return;
-    }
-    const bool wantsFixes = (event->key() == Qt::Key_Period && event->modifiers() == Qt::ControlModifier) ||
-                            (event->key() == Qt::Key_Return && event->modifiers() == Qt::AltModifier);
-    if (wantsFixes) return showFixes();
+    const int key = event->key();
+    const Qt::KeyboardModifiers modifiers = event->modifiers();
+    const bool completing = m_completer && m_completer->popup()->isVisible();
+    if (completing && (key == Qt::Key_Return || key == Qt::Key_Enter || key == Qt::Key_Tab || key == Qt::Key_Escape)) return event->ignore();
+    if (key == Qt::Key_Tab && modifiers == Qt::NoModifier) return insertPlainText(QStringLiteral("  "));  // YAML takes no tabs
+    if (key == Qt::Key_Space && modifiers == Qt::ControlModifier) return Q_EMIT completionRequested();
+    if ((key == Qt::Key_Period && modifiers == Qt::ControlModifier) || (key == Qt::Key_Return && modifiers == Qt::AltModifier)) return showFixes();
     QPlainTextEdit::keyPressEvent(event);
+    const bool printed = !event->text().isEmpty() && event->text().front().isPrint() && !(modifiers & (Qt::ControlModifier | Qt::AltModifier));
+    if (printed || completing) Q_EMIT typed();
 }
 
 void RecipeEditor::resizeEvent(QResizeEvent* event) {

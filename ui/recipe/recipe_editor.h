@@ -6,6 +6,8 @@
 
 #include "core/recipe/recipe.h"
 
+class QCompleter;
+
 namespace calibench {
 
 class YamlHighlighter;
@@ -32,11 +34,15 @@ public:
     void replaceText(const QString& text, const QString& place = {});
     /// The next replaceText() is a step of its own.
     void endStep() { m_place.clear(); }
+    /// Keys that choose from open completions are left to them.
+    void setCompleter(QCompleter* completer) { m_completer = completer; }
     /// Offers the fixes of the cursor's line in a menu.
     void showFixes();
 
 Q_SIGNALS:
     void fixChosen(const calibench::Fix& fix);
+    void typed();  ///< a character, or with completions open anything that changes the word
+    void completionRequested();
 
 protected:
     bool event(QEvent* event) override;
@@ -61,6 +67,7 @@ private:
     YamlHighlighter* m_highlighter;
     std::vector<Diagnostic> m_diagnostics;
     bool m_fixesEnabled = true;
+    QCompleter* m_completer = nullptr;
     QString m_place;  ///< of the last replaceText(), and the document's revision after it
     int m_placeRevision = -1;
 };

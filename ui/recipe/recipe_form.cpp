@@ -285,6 +285,7 @@ void RecipeForm::fillGroups() {
         connect(form, &GroupForm::changed, this, &RecipeForm::apply);
         connect(form, &GroupForm::pointedAt, this, &RecipeForm::point);
         m_groupsLayout->addWidget(form);
+        placeInTabOrder(form, m_addGroup);
         m_groups.push_back(form);
     }
     for (size_t i = 0; i < count; ++i) {

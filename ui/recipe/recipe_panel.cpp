@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "ui/recipe/problem_list.h"
+#include "ui/recipe/recipe_completer.h"
 #include "ui/recipe/recipe_editor.h"
 #include "ui/recipe/recipe_form.h"
 #include "ui/recipe/scheme_words.h"
@@ -146,6 +147,7 @@ void RecipePanel::makeUndo() {
 }
 
 void RecipePanel::connectEditor() {
+    new RecipeCompleter(*m_editor, m_session);
     connect(m_editor, &QPlainTextEdit::textChanged, this, [this] {
         m_session.setRecipe(m_editor->text());
         if (!m_session.checkingRecipe()) return;

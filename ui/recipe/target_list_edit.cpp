@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ui/recipe/form_section.h"
 #include "ui/recipe/target_row.h"
 #include "ui/theme.h"
 
@@ -67,7 +68,7 @@ void TargetListEdit::addTarget() {
         m_new = makeRow();
         m_new->setRemovalObstacle({});
         m_layout->insertWidget(m_layout->indexOf(m_add), m_new);
-        setTabOrder(m_rows.empty() ? m_add : static_cast<QWidget*>(m_rows.back()), m_new);
+        placeInTabOrder(m_new, m_add);
         m_new->show();
     }
     m_new->edit();
@@ -102,6 +103,7 @@ void TargetListEdit::fitRows(size_t count) {
     while (m_rows.size() < count) {
         TargetRow* row = makeRow();
         m_layout->insertWidget(static_cast<int>(m_rows.size()), row);
+        placeInTabOrder(row, m_add);
         m_rows.push_back(row);
     }
 }
