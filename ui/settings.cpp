@@ -11,7 +11,7 @@ namespace calibench {
 namespace {
 
 /// Raise when docks or toolbars are added, renamed or removed: an old layout is then not forced on a new window.
-constexpr int LayoutVersion = 1;
+constexpr int LayoutVersion = 2;
 constexpr qsizetype MaxRecent = 8;
 
 QString keyOf(Settings::Recent kind) {
