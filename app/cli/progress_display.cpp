@@ -42,15 +42,17 @@ void ProgressDisplay::show(const RunEvent& event) {
     if (const auto* started = std::get_if<RunStarted>(&event)) {
         num_blocks_ = started->num_blocks;
         print_line(concat(started->model, " (", started->architecture, "): ", started->num_quantized_modules, " modules in ", started->num_blocks,
-                          " blocks, ", started->num_samples, " samples of ", started->seq_len, " tokens, ",
+                          " blocks, ", started->num_samples > 0 ? concat(started->num_samples, " samples of ", started->seq_len, " tokens") : std::string("no samples"), ", ",
                           started->iters > 0 ? concat(started->iters, " iterations") : std::string("round to nearest"), ", ", started->dtype,
                           " on ", started->device, ", ", started->threads, " threads"));
         if (started->first_block > 0) print_line(concat("Going on behind block ", started->first_block, "/", started->num_blocks, "."));
     } else if (const auto* progress = std::get_if<Progress>(&event)) {
         draw(describe(*progress));
     } else if (const auto* finished = std::get_if<BlockFinished>(&event)) {
-        print_line(concat("block ", finished->block + 1, "/", num_blocks_, ": loss ", scientific(finished->initial_loss_mse), " -> ",
-                          scientific(finished->best_loss_mse), ", ", format_duration(finished->seconds)));
+        // Without samples there is no loss to tell of.
+        if (finished->initial_loss_mse > 0)
+            print_line(concat("block ", finished->block + 1, "/", num_blocks_, ": loss ", scientific(finished->initial_loss_mse), " -> ",
+                              scientific(finished->best_loss_mse), ", ", format_duration(finished->seconds)));
     } else if (const auto* warning = std::get_if<Warning>(&event)) {
         print_line(concat("Warning: ", warning->module.empty() ? "" : warning->module + ": ", warning->message));
     } else if (std::holds_alternative<Paused>(event)) {

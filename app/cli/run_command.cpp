@@ -105,7 +105,7 @@ std::string loss_line(const RunSummary& summary) {
 
 void print_summary(const RunSummary& summary, const ModelSummary& model) {
     std::cout << "modules  " << summary.num_quantized_modules << " quantized in " << model.num_blocks << " blocks\n"
-              << "loss     " << loss_line(summary) << "\n";
+              << (summary.mean_initial_loss_mse > 0 ? concat("loss     ", loss_line(summary), "\n") : std::string());
     if (!summary.output_dir.empty())
         std::cout << "size     " << format_bytes(static_cast<double>(model.num_bytes)) << " -> " << format_bytes(static_cast<double>(summary.output_bytes)) << "\n";
     std::cout << "time     " << format_duration(summary.seconds) << "\n";
@@ -146,7 +146,7 @@ void add_run(CLI::App& app, Command& chosen) {
     CLI::App* command = app.add_subcommand("run", "Calibrate a model by a recipe and export it");
     // What a run is begun with; one that goes on has it in its directory.
     CLI::Option* model = command->add_option("--model", config.model_dir, "Hugging Face model directory");
-    CLI::Option* dataset = command->add_option("--dataset", config.dataset, "Calibration text: .txt, .jsonl with text or input_ids, .safetensors with input_ids");
+    CLI::Option* dataset = command->add_option("--dataset", config.dataset, "Calibration text: .txt, .jsonl with text or input_ids, .safetensors with input_ids; may be left out where weights are only rounded to nearest");
     CLI::Option* recipe = command->add_option("--recipe", arguments->recipe, "llm-compressor recipe (YAML)");
     CLI::Option* output = command->add_option("--output", config.output_dir, "Directory to write; must not exist, or be empty");
     std::vector<CLI::Option*> begun_with = {model, dataset, recipe};
@@ -165,7 +165,7 @@ void add_run(CLI::App& app, Command& chosen) {
     command->add_flag("--quiet", arguments->quiet, "Print nothing but errors");
     command->callback([=, &chosen] {
         if (resume->count() == 0)
-            for (const CLI::Option* option : {model, dataset, recipe, output})
+            for (const CLI::Option* option : {model, recipe, output})
                 if (option->count() == 0) throw CLI::RequiredError(option->get_name());
         chosen = [arguments] { return run(*arguments); };
     });

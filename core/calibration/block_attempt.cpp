@@ -24,7 +24,7 @@ BlockAttempt::BlockAttempt(const Place& place, int64_t number, BlockRecipe recip
 }
 
 double BlockAttempt::work(const AutoRoundOptions& options) {
-    return work_of_tuning * static_cast<double>(options.iters * options.batch_size);
+    return work_of_tuning * static_cast<double>(options.iters * options.samples_per_iteration());
 }
 
 double BlockAttempt::work() const {

@@ -81,6 +81,12 @@ at::Tensor BlockObservation::run(const at::Tensor& inputs, const ModulePlans& mo
     return outputs;
 }
 
+void BlockObservation::run_without_samples(const ModulePlans& modules) {
+    observe_weights(modules);
+    make_observers(modules);
+    reporter_.send_warnings();
+}
+
 void BlockObservation::observe_again(const at::Tensor& inputs, const ModulePlans& modules) {
     make_observers(modules);
     const auto extra_pass = [&] { reporter_.replan(static_cast<double>(inputs.size(0))); };

@@ -22,6 +22,8 @@ public:
 
     /// The block's outputs on `inputs`, [samples, seq, hidden] both, with observers for `modules`.
     [[nodiscard]] at::Tensor run(const at::Tensor& inputs, const ModulePlans& modules);
+    /// Only the weights, where nothing else is asked for.
+    void run_without_samples(const ModulePlans& modules);
     /// Observers for other schemes; passes the inputs again where one of them looks at activations.
     void observe_again(const at::Tensor& inputs, const ModulePlans& modules);
 

@@ -8,6 +8,7 @@
 #include "core/autoround/loss_mask.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/block_rounding.h"
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
 #include "core/calibration/restored_block.h"
@@ -23,6 +24,7 @@ static std::optional<int64_t> pad_token_id(const ModelConfig& config) {
 
 CalibrationPipeline::CalibrationPipeline(RunPlan& plan, RunReporter& reporter) : plan_(plan), reporter_(reporter) {
     if (!plan.config.run_dir.empty()) store_.emplace(plan.config.run_dir);
+    if (plan.without_samples()) return;
     const CalibrationSet& samples = plan.samples;
     input_ids_ = at::tensor(samples.input_ids).view({samples.num_samples, samples.seq_len});
     loss_mask_ = make_loss_mask(input_ids_, {}, pad_token_id(plan.model->config())).to(plan.model->options().device);
@@ -35,7 +37,7 @@ RunSummary CalibrationPipeline::run() {
     const auto first = static_cast<int64_t>(plan_.done.size());
     double work = plan_.head && !plan_.head_is_embedding() ? 1 : 0;
     for (int64_t block = 0; block < plan_.summary.num_blocks; ++block)
-        work += block < first ? work_of_restoring(plan_) : BlockCalibration::work(plan_, block);
+        work += plan_.without_samples() ? 1 : block < first ? work_of_restoring(plan_) : BlockCalibration::work(plan_, block);
     reporter_.start_progress(work, plan_.summary.num_blocks);
 
     embed();
@@ -64,6 +66,10 @@ RunSummary CalibrationPipeline::run() {
 
 void CalibrationPipeline::embed() {
     reporter_.enter_stage("embedding");
+    if (plan_.without_samples()) {
+        if (plan_.embedding) (void)calibrate_embedding();
+        return;
+    }
     const auto& options = plan_.model->options();
     hidden_.reference = embed_all([&](const at::Tensor& ids) { return plan_.model->embed(ids); });
     hidden_.quantized = hidden_.reference;
@@ -109,6 +115,7 @@ at::Tensor CalibrationPipeline::calibrate_embedding() {
 
 void CalibrationPipeline::calibrate_block(int64_t index) {
     const auto block = plan_.model->load_block(index);
+    if (plan_.without_samples()) return round_to_nearest(*block, index);
     BlockCalibration calibration(plan_, *block, index, loss_mask_, reporter_);
     const auto stored = calibration.run(hidden_);
     if (store_) store_->keep(block->name(), {stored, plan_.blocks[static_cast<size_t>(index)]});
@@ -116,10 +123,18 @@ void CalibrationPipeline::calibrate_block(int64_t index) {
     export_block(index, stored, calibration.outcome());
 }
 
+void CalibrationPipeline::round_to_nearest(DecoderBlock& block, int64_t index) {
+    const auto stored = round_block(plan_, block, index, reporter_);
+    if (store_) store_->keep(block.name(), {stored, plan_.blocks[static_cast<size_t>(index)]});
+    const BlockFinished outcome{.block = index};
+    reporter_.send(outcome);
+    export_block(index, stored, outcome);
+}
+
 void CalibrationPipeline::restore_block(int64_t index) {
     const auto block = plan_.model->load_block(index);
     const FinishedBlock finished = store_->read(block->name());
-    run_restored_block(plan_, *block, index, finished, hidden_, reporter_);
+    if (!plan_.without_samples()) run_restored_block(plan_, *block, index, finished, hidden_, reporter_);
     export_block(index, finished.tensors, plan_.done[static_cast<size_t>(index)]);
 }
 

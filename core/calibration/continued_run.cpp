@@ -30,7 +30,7 @@ std::vector<std::string> differences(const ReopenedRun& stored, const RunConfig&
         if (begun_with != asked_for) found.push_back(concat(what, " ", value_text(asked_for), " instead of ", value_text(begun_with)));
     };
     const RunConfig& config = stored.run.config;
-    const auto absolute = [](const std::filesystem::path& path) { return std::filesystem::absolute(path).lexically_normal(); };
+    const auto absolute = [](const std::filesystem::path& path) { return path.empty() ? path : std::filesystem::absolute(path).lexically_normal(); };
     compare("model", config.model_dir, absolute(requested.model_dir));
     compare("dataset", config.dataset, absolute(requested.dataset));
     compare("num_samples", config.num_samples, requested.num_samples);

@@ -114,6 +114,7 @@ private:
                 block.tuned_weights += size;
                 iters_ = std::max(iters_, settings->iters);
                 batch_size_ = std::min(settings->batch_size, config_.num_samples);
+                batches_ = settings->gradient_accumulate_steps;
             }
         }
     }
@@ -135,7 +136,7 @@ private:
     /// Two forward passes of all samples, and three passes per tuned sample.
     void estimate_time() {
         const double tokens = static_cast<double>(config_.num_samples) * static_cast<double>(config_.seq_len);
-        const double tuned_tokens = static_cast<double>(iters_ * batch_size_ * config_.seq_len);
+        const double tuned_tokens = static_cast<double>(iters_ * batches_ * batch_size_ * config_.seq_len);
         double operations = 0;
         for (const auto& [index, block] : blocks_)
             operations += 2 * block.active_weights * (2 * tokens + (block.tuned_weights > 0 ? 3 * tuned_tokens : 0));
@@ -171,6 +172,7 @@ private:
     std::map<int, BlockSize> blocks_;
     int64_t iters_ = 0;
     int64_t batch_size_ = 8;
+    int64_t batches_ = 1;  ///< of one iteration
     PreflightReport report_;
 };
 

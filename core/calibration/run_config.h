@@ -10,7 +10,7 @@ namespace calibench {
 /// Everything a run depends on. Plain values: copied into the worker, written into the run directory.
 struct RunConfig {
     std::filesystem::path model_dir;
-    std::filesystem::path dataset;
+    std::filesystem::path dataset;           ///< empty: weights are rounded to nearest without looking at any text
     std::string recipe_yaml;                 ///< text, not a path: the editor's unsaved recipe runs too
     std::filesystem::path output_dir;        ///< empty: calibrate without export
     std::filesystem::path run_dir;           ///< empty: no run directory is kept

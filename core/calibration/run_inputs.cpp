@@ -23,7 +23,7 @@ static nlohmann::json stamp_of(const fs::path& file) {
 nlohmann::json stamp_inputs(const RunConfig& config) {
     nlohmann::json stamps = nlohmann::json::object();
     const auto add = [&](const fs::path& file) { stamps[fs::absolute(file).lexically_normal().string()] = stamp_of(file); };
-    add(config.dataset);
+    if (!config.dataset.empty()) add(config.dataset);
     std::error_code error;
     for (fs::directory_iterator entry(config.model_dir, error), end; !error && entry != end; entry.increment(error)) {
         const auto extension = entry->path().extension();

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/block_rounding.h"
 #include "core/calibration/tied_embeddings.h"
 #include "core/evaluation/compute_options.h"
 
@@ -142,6 +143,21 @@ void open_dataset(RunPlan& plan) {
         plan.warnings.push_back(concat("Samples of ", plan.config.seq_len, " tokens are longer than the ", longest, " the model was trained for."));
 }
 
+/// A run without a dataset is one that none of its modules misses.
+void check_needs_no_samples(const RunPlan& plan, Problems& problems) {
+    std::vector<std::string> needy;
+    const auto look = [&](const std::string& name, const ModulePlan& module) {
+        if (needs_samples(name, module)) needy.push_back(name);
+    };
+    for (const ModulePlans& block : plan.blocks)
+        for (const auto& [name, module] : block) look(name, module);
+    if (plan.head) look("lm_head", *plan.head);
+    if (!needy.empty())
+        problems.add(concat("The recipe tunes or observes what passes through ", list_names(needy), ": choose a calibration text (--dataset)."));
+    else if (plan.kv_cache && plan.kv_cache->dynamic != Dynamic::Yes)
+        problems.add("The recipe asks for static scales of the key/value cache: choose a calibration text (--dataset).");
+}
+
 }  // namespace
 
 int64_t RunPlan::num_quantized_modules() const {
@@ -172,9 +188,7 @@ std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPla
     options.iters = settings->iters;
     options.batch_size = std::min(settings->batch_size, plan.samples.num_samples);
     options.lr = settings->lr;
-    options.minmax_lr = settings->minmax_lr;
-    options.enable_minmax_tuning = settings->enable_minmax_tuning;
-    options.enable_quanted_input = settings->enable_quanted_input;
+    static_cast<AutoRoundKnobs&>(options) = *settings;
     options.seed = plan.config.seed;
     options.checkpoint_dtype = plan.model->config().dtype;
     return options;
@@ -209,17 +223,20 @@ RunPlan prepare_run(const RunConfig& config) {
 
     plan.recipe = std::move(*parsed.recipe);
     apply_overrides(plan.recipe, config);
-    problems.collect([&] { open_dataset(plan); });
+    if (!plan.without_samples()) problems.collect([&] { open_dataset(plan); });
     const ResolvedRecipe resolved = resolve_recipe(plan.recipe, plan.summary);
     take_diagnostics(resolved.diagnostics, plan, problems);
-    if (!resolved.has_errors()) plan_modules(plan, resolved);
+    if (!resolved.has_errors()) {
+        plan_modules(plan, resolved);
+        if (plan.without_samples()) check_needs_no_samples(plan, problems);
+    }
     if (!config.output_dir.empty()) {
         problems.collect([&] { plan.writer = std::make_unique<CheckpointWriter>(CheckpointWriterOptions{config.model_dir, config.output_dir}); });
         if (plan.writer) check_disk_space(plan, problems);
     }
     problems.throw_if_any();
 
-    plan.batch_size = std::min(config.batch_size.value_or(plan.batch_size), plan.samples.num_samples);
+    plan.batch_size = std::max<int64_t>(1, std::min(config.batch_size.value_or(plan.batch_size), plan.samples.num_samples));
     plan.quantization_config = quantization_config_of(resolved, plan.summary);
     return plan;
 }

@@ -50,6 +50,8 @@ struct RunPlan {
     std::vector<std::string> warnings;
     std::vector<BlockFinished> done;           ///< the first blocks, finished by an earlier part of this run
 
+    /// Weights are rounded to nearest and nothing passes through the model.
+    [[nodiscard]] bool without_samples() const { return config.dataset.empty(); }
     [[nodiscard]] int64_t num_quantized_modules() const;
     /// The head is the embedding again, and stored with it.
     [[nodiscard]] bool head_is_embedding() const { return head && embedding && summary.tied_embeddings && !unties_embeddings; }
