@@ -11,11 +11,14 @@
 #include <QTest>
 #include <QTreeView>
 
+#include <atomic>
+
 #include "tests/ui/fake_core.h"
 #include "tests/ui/fake_run.h"
 #include "ui/models/attempts_model.h"
 #include "ui/models/log_model.h"
 #include "ui/panels/intervene_panel.h"
+#include "ui/panels/progress_line.h"
 #include "ui/recipe_follower.h"
 #include "ui/session.h"
 
@@ -168,6 +171,44 @@ private Q_SLOTS:
         bench.button("Redo block")->click();
         QTRY_COMPARE(bench.controller.state(), State::Done);
         QVERIFY(bench.problem()->isHidden());
+    }
+
+    void theProgressLineTellsLossAndSpeed() {
+        std::atomic<bool> seen = false;
+        RunController controller([&seen](const RunConfig&, RunListener& listener, RunControl& control) -> RunSummary {
+            RunStarted started = test::startOf(test::denseModel(2), 20);  // samples of 32 tokens
+            started.batch_size = 2;
+            listener.on_event(started);
+            const auto progress = [&](int64_t iteration, double elapsed) {
+                listener.on_event(Progress{.block = 1, .num_blocks = 2, .iteration = iteration, .iters = 20, .stage = "tuning", .fraction = 0.5,
+                                           .elapsed_seconds = elapsed, .remaining_seconds = 7265});
+            };
+            listener.on_event(LossRecorded{.block = 1, .iteration = 0, .loss_mse = 4e-9, .best = true});
+            listener.on_event(LossRecorded{.block = 1, .iteration = 1, .loss_mse = 1e-9, .best = true});
+            progress(1, 100);
+            while (!seen) control.checkpoint();
+            progress(5, 102);
+            for (;;) control.checkpoint();
+        });
+        ProgressLine line(controller);
+        line.show();
+        const auto label = [&](const QString& start) -> const QLabel* {
+            for (const auto* each : line.findChildren<QLabel*>())
+                if (each->isVisible() && each->text().startsWith(start)) return each;
+            return nullptr;
+        };
+        controller.start({}, test::denseModel(2));
+        QTRY_VERIFY(label(QStringLiteral("loss 4.00e-9 → 1.00e-9")));
+        const QString help = label(QStringLiteral("loss"))->toolTip();
+        QVERIFY2(help.contains(QStringLiteral("at iteration 1 (-75.0")), qPrintable(help));
+        QVERIFY(!label(QStringLiteral("128 tokens/s")));
+        seen = true;
+        QTRY_VERIFY(label(QStringLiteral("128 tokens/s")));  // 4 iterations of 64 tokens in 2 s
+        QCOMPARE(line.stageText(), QStringLiteral("Tuning, block 2 of 2"));
+        QVERIFY(label(QStringLiteral("1:4")) && label(QStringLiteral("1:4"))->text().contains(QStringLiteral("2:01:0")));
+        controller.requestStop();
+        QTRY_COMPARE(controller.state(), State::Stopped);
+        QVERIFY(!label(QStringLiteral("128 tokens/s")));
     }
 
     void theNewestIsKeptWhenAskedFor() {
