@@ -1,5 +1,6 @@
 #include <QAbstractItemView>
 #include <QComboBox>
+#include <QCompleter>
 #include <QDir>
 #include <QLabel>
 #include <QLineEdit>
@@ -8,6 +9,7 @@
 #include <QSpinBox>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTextBlock>
 #include <QToolButton>
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 #include "ui/english_plurals.h"
 #include "ui/recipe/group_form.h"
 #include "ui/recipe/problem_list.h"
+#include "ui/recipe/recipe_completer.h"
 #include "ui/recipe/recipe_editor.h"
 #include "ui/recipe/recipe_form.h"
 #include "ui/recipe/recipe_panel.h"
@@ -197,6 +200,22 @@ private Q_SLOTS:
         QVERIFY(!field<QToolButton>("Remove the group group_0")->isEnabled());
     }
 
+    void tabGoesFromTopToBottom() {
+        m_panel->setView(RecipePanel::View::Form);
+        m_panel->activateWindow();
+        QWidget* content = m_panel->form()->findChild<QScrollArea*>()->widget();
+        const auto bottom = [content](const QWidget* widget) { return widget->mapTo(content, QPoint(0, widget->height())).y(); };
+        QWidget* from = field<QComboBox>("Scheme");
+        from->setFocus();
+        for (int step = 0; step < 10; ++step) {
+            QTest::keyClick(from, Qt::Key_Tab);
+            QWidget* next = m_panel->focusWidget();
+            QVERIFY(next != from && content->isAncestorOf(next));
+            QVERIFY2(bottom(next) > bottom(from) - from->height(), qPrintable(next->accessibleName()));  // beside it, or further down
+            from = next;
+        }
+    }
+
     void aPresetIsChosenAndSpelledOut() {
         choose("Scheme", "W4A16");
         checked();
@@ -243,6 +262,34 @@ private Q_SLOTS:
         QCOMPARE(m_session->parsedRecipe()->modifiers.front().class_name, std::string("QuantizationModifier"));
         QVERIFY(!field<QSpinBox>("Iterations")->isVisible());
         QVERIFY(text().contains(QStringLiteral("# The output layer stays as it is")));
+    }
+
+    void completesKeysValuesAndTargets() {
+        const auto at = [this](const char* before) { return completionsAt(QString::fromLatin1(before), *m_session); };
+        const char* const stage = "default_stage:\n  default_modifiers:\n    AutoRoundModifier:\n";
+        const std::string weights = std::string(stage) + "      config_groups:\n        group_0:\n          weights:\n            ";
+        QCOMPARE(at("def").choices, QStringList({QStringLiteral("default_stage"), QStringLiteral("calibench")}));
+        QVERIFY(at((std::string(stage) + "      it").c_str()).choices.contains(QStringLiteral("iters")));
+        QCOMPARE(at((std::string(stage) + "      it").c_str()).word, QStringLiteral("it"));
+        QVERIFY(at((std::string(stage) + "      scheme: W4").c_str()).choices.contains(QStringLiteral("W4A16")));
+        QVERIFY(at((weights + "gr").c_str()).choices.contains(QStringLiteral("group_size")));
+        QVERIFY(at((weights + "strategy: ch").c_str()).choices.contains(QStringLiteral("channel")));
+        QVERIFY(at((weights + "observer: m").c_str()).choices.contains(QStringLiteral("mse")));
+        QVERIFY(at((std::string(stage) + "      ignore: [lm_head, q").c_str()).choices.contains(QStringLiteral("'re:.*q_proj$'")));
+        QVERIFY(at((std::string(stage) + "      ignore:\n      - q").c_str()).choices.contains(QStringLiteral("'re:.*q_proj$'")));
+        QVERIFY(at("# a word").choices.isEmpty());
+
+        RecipeEditor* editor = m_panel->editor();
+        m_panel->activateWindow();
+        editor->setFocus();
+        editor->setTextCursor(editor->document()->find(QStringLiteral("strategy: group")));
+        QTest::keyClicks(editor, QStringLiteral("strategy: chan"));
+        auto* popup = editor->findChild<QCompleter*>()->popup();
+        QVERIFY(popup->isVisible());
+        QTest::keyClicks(popup, QStringLiteral("n"));  // on it goes with the list open
+        QTest::keyClick(popup, Qt::Key_Return);
+        QCOMPARE(editor->textCursor().block().text().trimmed(), QStringLiteral("strategy: channel"));
+        QVERIFY(!popup->isVisible());
     }
 
     void anErrorHoldsTheFormAndLeadsToItsLine() {
