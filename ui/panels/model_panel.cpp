@@ -242,7 +242,7 @@ void ModelPanel::currentChanged(const QModelIndex& current) {
 void ModelPanel::selectionChanged() {
     if (m_restoring) return;
     m_chosen.clear();
-    for (const QModelIndex& row : m_tree->selectionModel()->selectedRows()) m_chosen.insert(row.data(ModelTreeModel::ModuleRole).toString());
+    for (const QModelIndex& row : selectedRows()) m_chosen.insert(row.data(ModelTreeModel::ModuleRole).toString());
     showSelectionCount();
 }
 
@@ -258,6 +258,14 @@ void ModelPanel::showSelectionCount() {
     m_actions->update();
 }
 
+QModelIndexList ModelPanel::selectedRows() const {
+    // QItemSelectionModel::selectedRows() asks every range about every row: minutes for the experts of a large model.
+    QModelIndexList rows;
+    for (const QItemSelectionRange& range : m_tree->selectionModel()->selection())
+        for (int row = range.top(); row <= range.bottom(); ++row) rows << m_filtered->index(row, 0, range.parent());
+    return rows;
+}
+
 QStringList ModelPanel::selectedModules() const {
     QMap<quintptr, QString> modules;  // by node, which is the model's order
     const std::function<void(const QModelIndex&)> collect = [&](const QModelIndex& index) {
@@ -265,7 +273,7 @@ QStringList ModelPanel::selectedModules() const {
         if (isQuantizable(m_model->node(source))) modules.insert(source.internalId(), m_model->node(source).name);
         for (int row = 0; row < m_filtered->rowCount(index); ++row) collect(m_filtered->index(row, 0, index));
     };
-    for (const QModelIndex& row : m_tree->selectionModel()->selectedRows()) collect(row);
+    for (const QModelIndex& row : selectedRows()) collect(row);
     return modules.values();
 }
 
@@ -287,7 +295,7 @@ void ModelPanel::selectAlike() {
 
 void ModelPanel::copySelection() {
     QModelIndexList rows;
-    for (const QModelIndex& row : m_tree->selectionModel()->selectedRows()) rows << m_filtered->mapToSource(row);
+    for (const QModelIndex& row : selectedRows()) rows << m_filtered->mapToSource(row);
     QApplication::clipboard()->setText(m_model->plainText(rows));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QModelIndex>
 #include <QSet>
 #include <QWidget>
 
@@ -47,6 +48,7 @@ private:
     [[nodiscard]] QStringList unfoldedGroups() const;
     void showSelection(const QString& name);
     void currentChanged(const QModelIndex& current);
+    [[nodiscard]] QModelIndexList selectedRows() const;
     void selectionChanged();
     void showSelectionCount();
     void selectAlike();
