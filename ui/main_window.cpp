@@ -15,6 +15,7 @@
 #include <QThread>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <cmath>
 
 #include "ui/actions.h"
@@ -84,6 +85,7 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
 
     qApp->installEventFilter(this);
     m_session.setData(m_settings.data());
+    resize((screen()->availableSize() * 0.85).expandedTo({1280, 720}));
     applyDefaultLayout();
     if (const QByteArray geometry = m_settings.windowGeometry(); !geometry.isEmpty()) restoreGeometry(geometry);
     if (const QByteArray state = m_settings.windowState(); !state.isEmpty()) restoreState(state);
@@ -155,16 +157,16 @@ void MainWindow::makeDocks() {
 }
 
 void MainWindow::applyDefaultLayout() {
-    const QSize screenSize = screen()->availableSize();
-    resize((screenSize * 0.85).expandedTo({1280, 720}));
     for (const Dock& dock : m_docks) {
         dock.widget->setFloating(false);
         addDockWidget(dock.area, dock.widget);
         dock.widget->show();
     }
-    // Half of the window for the plots; of the rest, the tree with its numbers needs more than the recipe.
+    m_modelPanel->setMinimumWidth(280);  // names are cut before the plots are
+    // More than half of the window for the plots, since docks come out a little wider than asked; of the rest, the tree with its numbers needs more than the recipe.
     const auto dock = [this](const char* name) { return findChild<QDockWidget*>(QString::fromLatin1(name)); };
-    resizeDocks({dock("model"), dock("recipe")}, {width() * 28 / 100, width() * 22 / 100}, Qt::Horizontal);
+    const int right = std::max({width() * 22 / 100, dock("recipe")->minimumSizeHint().width(), dock("data")->minimumSizeHint().width()});
+    resizeDocks({dock("model"), dock("recipe")}, {width() * 46 / 100 - right, right}, Qt::Horizontal);
     resizeDocks({dock("data"), dock("recipe")}, {170, 420}, Qt::Vertical);
     tabifyDockWidget(dock("log"), dock("warnings"));
     if (width() >= 1800)
@@ -291,8 +293,11 @@ RunConfig MainWindow::runConfig() const {
 void MainWindow::startRun() {
     if (m_controller.active() || !m_session.obstacle().isEmpty()) return;
     const QString name = QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-")) + QFileInfo(m_session.modelFolder()).fileName();
-    const QString folder = m_settings.workspace() + QLatin1Char('/') + name;
-    if (!QDir().mkpath(folder)) {
+    const QDir workspace(m_settings.workspace());
+    workspace.mkpath(QStringLiteral("."));
+    QString folder = workspace.filePath(name);
+    for (int n = 2; n < 100 && QFileInfo::exists(folder); ++n) folder = workspace.filePath(QStringLiteral("%1-%2").arg(name).arg(n));  // another window began in the same second
+    if (!workspace.mkdir(folder)) {
         m_messages->post(Kind::Error, tr("The run directory %1 cannot be created. Is its disk full or read-only?").arg(folder));
         return;
     }

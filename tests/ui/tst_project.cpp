@@ -80,6 +80,7 @@ private Q_SLOTS:
         w->project().save(file("mine.calibench"));
         w.editor()->appendPlainText(QStringLiteral("# by hand"));
         QVERIFY(w->isWindowModified());
+        QVERIFY(QTest::qWaitForWindowActive(w.window.get()));
         QTest::keyClick(w.window.get(), Qt::Key_S, Qt::ControlModifier);
         QVERIFY(!w->isWindowModified());
         QVERIFY(m_folder->read("recipe.yaml").contains("# by hand"));

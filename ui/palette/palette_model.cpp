@@ -36,15 +36,11 @@ QVariant PaletteModel::data(const QModelIndex& index, int role) const {
         case Qt::DisplayRole: return shown.title;
         case Qt::ToolTipRole: return shown.detail;
         case DetailRole: return shown.detail;
+        case UsableRole: return shown.enabled;
         case Qt::AccessibleTextRole: return shown.detail.isEmpty() ? shown.title : tr("%1, %2").arg(shown.title, shown.detail);
         case Qt::DecorationRole: return shown.icon.isEmpty() ? QVariant() : QVariant(symbolicIcon(shown.icon));
         default: return {};
     }
-}
-
-Qt::ItemFlags PaletteModel::flags(const QModelIndex& index) const {
-    if (!index.isValid()) return {};
-    return Qt::ItemIsSelectable | Qt::ItemNeverHasChildren | (entry(index.row()).enabled ? Qt::ItemIsEnabled : Qt::NoItemFlags);
 }
 
 }  // namespace calibench

@@ -23,6 +23,7 @@ class PaletteModel : public QAbstractListModel {
 
 public:
     static constexpr int DetailRole = Qt::UserRole;
+    static constexpr int UsableRole = Qt::UserRole + 1;  ///< what cannot be used now can still be looked at
 
     using QAbstractListModel::QAbstractListModel;
 
@@ -32,7 +33,6 @@ public:
 
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
-    [[nodiscard]] Qt::ItemFlags flags(const QModelIndex& index) const override;
 
 private:
     std::vector<PaletteEntry> m_entries;
