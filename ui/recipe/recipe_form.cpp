@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <set>
 #include <unordered_map>
@@ -76,6 +77,7 @@ QLabel* makeNote() {
 
 RecipeForm::RecipeForm(Session& session, QWidget* parent) : QWidget(parent), m_session(session), m_matcher(new TargetMatcher(session, this)) {
     m_scroll = new QScrollArea;
+    m_scroll->setAccessibleName(tr("Recipe as a form"));
     m_scroll->setWidgetResizable(true);
     m_scroll->setFrameShape(QFrame::NoFrame);
     m_scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
