@@ -9,6 +9,7 @@
 #include <QLabel>
 #include <QMenu>
 #include <QRegularExpression>
+#include <QResizeEvent>
 #include <QSaveFile>
 #include <QSplitter>
 #include <QTextBlock>

@@ -4,6 +4,7 @@
 #include <QSet>
 #include <QStringList>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
