@@ -12,6 +12,7 @@
 #include "ui/english_plurals.h"
 #include "ui/main_window.h"
 #include "ui/panels/plots_page.h"
+#include "ui/project/autosave.h"
 #include "ui/theme.h"
 
 using namespace calibench;
@@ -87,6 +88,7 @@ void takeScreenshot(MainWindow& window, const QString& file, bool afterRun) {
     const auto grab = [&window, file] {
         const bool saved = window.grab().save(file);
         if (!saved) QTextStream(stderr) << QCoreApplication::translate("main", "%1 cannot be written").arg(file) << Qt::endl;
+        window.autosave().finish();  // nobody wants this window back
         QCoreApplication::exit(saved ? 0 : 1);
     };
     const auto settled = [&window, afterRun] {
