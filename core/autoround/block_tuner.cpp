@@ -1,5 +1,6 @@
 #include "core/autoround/block_tuner.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -11,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/kernels/block_loss.h"
+#include "core/observers/fused_groups.h"
 #include "core/quantization/fake_quantize.h"
 
 namespace calibench {
@@ -19,15 +21,40 @@ namespace {
 
 constexpr double kLossScale = 1000;  // auto-round's: keeps the gradients of narrow scales off their subnormals
 
+/// Of the Linears with strategy tensor_group; those that are run as one matrix share the largest range's.
+std::map<std::string, at::Tensor> global_scales_of(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes) {
+    std::map<std::string, at::Tensor> largest;
+    std::vector<std::string> names;
+    for (const Linear* linear : block.linears()) {
+        const auto scheme = schemes.find(linear->name);
+        if (scheme == schemes.end() || scheme->second.strategy != Strategy::TensorGroup) continue;
+        largest[linear->name] = linear->weight.abs().max();
+        names.push_back(linear->name);
+    }
+    for (const auto& group : find_fused_groups(names)) {
+        at::Tensor shared = largest.at(group.front());
+        for (const std::string& name : group) shared = at::maximum(shared, largest.at(name));
+        for (const std::string& name : group) largest.at(name) = shared;
+    }
+    std::map<std::string, at::Tensor> scales;
+    for (const auto& [name, range] : largest) scales[name] = generate_gparam(-range, range);
+    return scales;
+}
+
 /// The Linears under tuning. While it lives the block computes with the fake-quantized weights; it ends with the float weights
 /// again, whatever was thrown, unless keep() has put the tuned ones in.
 class TunedLinears {
 public:
-    TunedLinears(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes, const AutoRoundOptions& options) {
+    TunedLinears(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes, const AutoRoundOptions& options)
+        : accumulates_(options.gradient_accumulate_steps > 1) {
+        const auto global_scales = global_scales_of(block, schemes);
         for (Linear* linear : block.linears()) {
             const auto scheme = schemes.find(linear->name);
             if (scheme == schemes.end()) continue;
-            members_.push_back({linear, linear->weight, TunableWeight(linear->name, linear->weight, scheme->second, options)});
+            const auto global_scale = global_scales.find(linear->name);
+            members_.push_back({linear, linear->weight,
+                                TunableWeight(linear->name, linear->weight, scheme->second, options,
+                                              global_scale == global_scales.end() ? at::Tensor() : global_scale->second)});
         }
         if (members_.size() != schemes.size()) {
             throw InputError(concat(block.name(), ": ", schemes.size() - members_.size(),
@@ -47,13 +74,31 @@ public:
     void remember() {
         for (Member& member : members_) member.tunable.remember();
     }
-    /// From d loss / d output of the block.
-    void step(const at::Tensor& output, const at::Tensor& grad_output) {
-        const auto gradients = torch::autograd::grad({output}, leaves_, {grad_output}, /*retain_graph=*/false,
-                                                     /*create_graph=*/false, /*allow_unused=*/true);
+    /// Adds what d loss / d output of the block says to the gradients of the next step.
+    void backward(const at::Tensor& output, const at::Tensor& grad_output) {
+        at::NoGradGuard no_grad;
+        auto gradients = torch::autograd::grad({output}, leaves_, {grad_output}, /*retain_graph=*/false,
+                                               /*create_graph=*/false, /*allow_unused=*/true);
+        if (!accumulates_) {
+            gradients_ = std::move(gradients);
+            return;
+        }
+        sums_.resize(members_.size());
+        gradients_.resize(members_.size());
         for (size_t i = 0; i < members_.size(); ++i) {
-            members_[i].tunable.step(gradients[i]);
+            if (!gradients[i].defined()) continue;
+            if (!sums_[i].defined()) sums_[i] = at::zeros_like(gradients[i], at::kFloat);
+            if (gradients_[i].defined()) sums_[i].add_(gradients[i]);
+            else sums_[i].copy_(gradients[i]);
+            gradients_[i] = sums_[i];
+        }
+    }
+    void step() {
+        for (size_t i = 0; i < members_.size(); ++i) {
+            at::Tensor& gradient = gradients_[i];
+            members_[i].tunable.step(gradient.defined() ? gradient.to(members_[i].weight.scalar_type()) : gradient);
             members_[i].tunable.advance_rates();
+            gradient.reset();
         }
     }
     /// The module whose weight is not finite, or empty.
@@ -82,28 +127,60 @@ private:
         at::Tensor weight;
         TunableWeight tunable;
     };
+    bool accumulates_;
     std::vector<Member> members_;
     std::vector<at::Tensor> leaves_;
+    std::vector<at::Tensor> gradients_;  ///< of the next step, undefined where there is none
+    std::vector<at::Tensor> sums_;       ///< float32, reused by every step; only where gradients accumulate
 };
 
-/// The samples of one iteration.
+/// Samples that pass the block together.
 struct Batch {
     at::Tensor inputs, outputs, loss_mask;  ///< loss_mask: bool [batch, seq] or undefined
     SequenceContext context;
+};
+
+/// One of an iteration's batches.
+struct Part {
+    std::vector<int64_t> samples;
+    double share = 1;  ///< of the iteration's positions that count
 };
 
 /// Hands out batches in the shuffled order.
 class Batches {
 public:
     Batches(const BlockSamples& samples, const AutoRoundOptions& options)
-        : samples_(samples), order_(samples.inputs.size(0), options.batch_size, options.seed) {
+        : samples_(samples),
+          order_(samples.inputs.size(0), options.samples_per_iteration(), options.seed),
+          batch_size_(static_cast<size_t>(options.batch_size)),
+          positions_(static_cast<size_t>(samples.inputs.size(0)), 1) {
         const at::Tensor& mask = samples.loss_mask.defined() ? samples.loss_mask : samples.attention_mask;
         // Where nothing is left out the loss need not look.
-        if (mask.defined() && !mask.all().item<bool>()) loss_mask_ = mask.to(at::kBool);
+        if (!mask.defined() || mask.all().item<bool>()) return;
+        loss_mask_ = mask.to(at::kBool);
+        const at::Tensor counts = loss_mask_.sum(-1).to(at::kCPU, at::kDouble);
+        positions_.assign(counts.const_data_ptr<double>(), counts.const_data_ptr<double>() + counts.numel());
     }
 
-    [[nodiscard]] Batch next() {
+    /// The next iteration's batches.
+    [[nodiscard]] std::vector<Part> next() {
         const std::vector<int64_t> picked = order_.next();
+        if (picked.size() <= batch_size_) return {{picked, 1}};
+        const auto positions = [&](const std::vector<int64_t>& samples) {
+            double sum = 0;
+            for (const int64_t sample : samples) sum += positions_[static_cast<size_t>(sample)];
+            return sum;
+        };
+        std::vector<Part> parts;
+        for (size_t begin = 0; begin < picked.size(); begin += batch_size_) {
+            const auto at = [&](size_t i) { return picked.begin() + static_cast<std::ptrdiff_t>(std::min(i, picked.size())); };
+            parts.push_back({{at(begin), at(begin + batch_size_)}});
+            parts.back().share = positions(parts.back().samples) / std::max(1.0, positions(picked));
+        }
+        return parts;
+    }
+
+    [[nodiscard]] Batch load(const std::vector<int64_t>& picked) const {
         const at::Tensor index = at::tensor(picked, at::kLong);
         const auto pick = [&](const at::Tensor& all) { return all.defined() ? all.index_select(0, index.to(all.device())) : all; };
         Batch batch{pick(samples_.inputs), pick(samples_.outputs), pick(loss_mask_), {}};
@@ -114,24 +191,26 @@ public:
 private:
     const BlockSamples& samples_;
     SampleOrder order_;
+    size_t batch_size_;
     at::Tensor loss_mask_;
+    std::vector<double> positions_;  ///< that count, of each sample; 1 where all do
 };
 
 struct Loss {
     double mse = 0;
-    at::Tensor gradient;  ///< of kLossScale * mse, by the block's output
+    at::Tensor gradient;  ///< of scale * mse, by the block's output
 };
 
 /// Mean squared error in float32 over the positions that count.
 class BlockLoss {
 public:
-    [[nodiscard]] Loss operator()(const at::Tensor& output, const Batch& batch) {
+    [[nodiscard]] Loss operator()(const at::Tensor& output, const Batch& batch, double scale) {
         at::NoGradGuard no_grad;
         if (const BlockLossKernel kernel = block_loss_kernel(output)) {
             if (!gradient_.defined() || gradient_.sizes() != output.sizes()) {
                 gradient_ = at::empty_like(output, at::MemoryFormat::Contiguous);
             }
-            const double mse = kernel(output.detach().contiguous(), batch.outputs, batch.loss_mask, kLossScale, gradient_);
+            const double mse = kernel(output.detach().contiguous(), batch.outputs, batch.loss_mask, scale, gradient_);
             return {mse, gradient_};
         }
         at::Tensor error = output.to(at::kFloat) - batch.outputs.to(at::kFloat);
@@ -141,7 +220,7 @@ public:
             elements = std::max(1.0, batch.loss_mask.sum().item<double>()) * static_cast<double>(error.size(-1));
         }
         return {error.square().sum(at::kDouble).item<double>() / elements,
-                (error * (kLossScale * 2.0 / elements)).to(output.scalar_type())};
+                (error * (scale * 2.0 / elements)).to(output.scalar_type())};
     }
 
 private:
@@ -163,8 +242,8 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
                         const AutoRoundOptions& options, RunControl& control,
                         const std::function<void(int64_t iteration, double loss_mse, bool best)>& on_iteration,
                         const std::function<bool()>& go_on) {
-    if (options.iters <= 0 || options.batch_size <= 0) {
-        throw InputError("AutoRound needs at least one iteration and one sample per batch");
+    if (options.iters <= 0 || options.batch_size <= 0 || options.gradient_accumulate_steps <= 0) {
+        throw InputError("AutoRound needs at least one iteration, and one batch of at least one sample for each");
     }
     at::AutoGradMode enable_grad(true);
     TunedLinears linears(block, schemes, options);
@@ -172,26 +251,41 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
     BlockLoss measure;
 
     TuningResult result;
-    result.best_loss_mse = std::numeric_limits<double>::infinity();
+    double lowest = std::numeric_limits<double>::infinity();
+    int64_t lowest_iteration = 0;
     const auto may_go_on = [&] { return !go_on || go_on(); };
     for (int64_t iteration = 0; iteration < options.iters && (iteration == 0 || may_go_on()); ++iteration) {
-        control.checkpoint();
-        const Batch batch = batches.next();
-        const at::Tensor output = block.forward(batch.inputs, batch.context);
-        const Loss loss = measure(output, batch);
-        if (!std::isfinite(loss.mse)) fail_not_finite(block, linears, iteration);
+        const bool is_last = iteration + 1 == options.iters;  // nothing looks at what its step would lead to
+        double mse = 0;
+        at::Tensor output;
+        Loss loss;
+        for (const Part& part : batches.next()) {
+            control.checkpoint();
+            if (output.defined() && !is_last) linears.backward(output, loss.gradient);
+            const Batch batch = batches.load(part.samples);
+            output = block.forward(batch.inputs, batch.context);
+            loss = measure(output, batch, kLossScale * part.share);
+            mse += part.share * loss.mse;
+        }
+        if (!std::isfinite(mse)) fail_not_finite(block, linears, iteration);
 
-        const bool best = loss.mse < result.best_loss_mse;
+        const bool best = mse < lowest;
         if (best) {
-            result.best_loss_mse = loss.mse;
+            lowest = mse;
+            lowest_iteration = iteration;
+        }
+        if (best || options.not_use_best_mse) {
+            result.best_loss_mse = mse;
             result.best_iteration = iteration;
             linears.remember();
         }
-        result.loss_mse.push_back(loss.mse);
-        if (on_iteration) on_iteration(iteration, loss.mse, best);
-        // Nothing looks at what the last step would lead to.
-        if (iteration + 1 == options.iters || !may_go_on()) break;
-        linears.step(output, loss.gradient);
+        result.loss_mse.push_back(mse);
+        if (on_iteration) on_iteration(iteration, mse, best);
+        const bool is_stuck = !options.not_use_best_mse && options.dynamic_max_gap > 0 &&
+                              iteration - lowest_iteration >= options.dynamic_max_gap;
+        if (is_last || is_stuck || !may_go_on()) break;
+        linears.backward(output, loss.gradient);
+        linears.step();
     }
     result.weights = linears.keep(schemes);
     return result;

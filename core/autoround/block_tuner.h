@@ -16,15 +16,15 @@ namespace calibench {
 
 /// What tuning found for one Linear.
 struct TunedWeight {
-    at::Tensor quantized;  ///< int8 [out, in], compressed-tensors' signed integers
+    at::Tensor quantized;  ///< [out, in], as compress_quantized_linear takes it: int8, float8, or float4's levels in float32
     QParams qparams;       ///< scale in the checkpoint's dtype; asymmetric zero_point = zp - 2^(bits-1), int8
     at::Tensor v;          ///< the best iterate's parameters: [out, in],
-    at::Tensor min_scale, max_scale;  ///< one per group, row by row
+    at::Tensor min_scale, max_scale;  ///< one per group, row by row; [block rows, block columns] of tiles
 };
 
 struct TuningResult {
     std::vector<double> loss_mse;  ///< per iteration, before its step
-    int64_t best_iteration = 0;
+    int64_t best_iteration = 0;    ///< whose parameters were kept: of the least loss, or the last with not_use_best_mse
     double best_loss_mse = 0;
     std::map<std::string, TunedWeight> weights;  ///< by module name
 };
@@ -39,8 +39,8 @@ struct BlockSamples {
 
 /// Tunes one decoder block by signed gradient descent on its output MSE and keeps the best iterate (auto_round
 /// SignRoundQuantizer.quantize_block). `schemes` names the Linears to tune and how: integers of 2 to 8 bits per tensor, channel or
-/// group. Needs options.iters > 0; rounding to nearest is the caller's. The block is left with what the checkpoint will hold:
-/// dequantized integers and scales. Throws InputError for a scheme it cannot tune, RunError naming the block (and the module where
+/// group, FP8 also per block, NVFP4, MXFP4 and MXFP8. Activations are rounded where the block's Linears do so (transform_input). Needs options.iters > 0; rounding to nearest is the caller's. The block is left with what the checkpoint will hold:
+/// dequantized levels and scales. Throws InputError for a scheme it cannot tune, RunError naming the block (and the module where
 /// it is one) when a loss is not finite, Cancelled through `control`; the block then has its float weights back.
 /// `go_on` is asked before each step and each further iteration; false ends the tuning with the best iterate so far.
 [[nodiscard]] TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples,

@@ -24,4 +24,8 @@ double minmax_rate(const AutoRoundOptions& options, int bits) {
     return options.minmax_lr ? *options.minmax_lr : rounding_rate(options, bits);
 }
 
+LinearDecay schedule(double rate, const AutoRoundOptions& options) {
+    return {rate, options.lr_scheduler == LrScheduler::Linear ? options.iters : 0};
+}
+
 }  // namespace calibench

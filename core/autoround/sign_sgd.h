@@ -9,7 +9,7 @@
 namespace calibench {
 
 /// A learning rate that falls linearly to 0 over `iters` steps: torch's LinearLR(1 -> 0) on a float32 rate, whose recursion
-/// and rounding are kept because they decide the last bit of every step.
+/// and rounding are kept because they decide the last bit of every step. 0 iters: it stays.
 class LinearDecay {
 public:
     LinearDecay(double rate, int64_t iters) : rate_(static_cast<float>(rate)), iters_(iters) {}
@@ -29,5 +29,6 @@ void sign_sgd_step(at::Tensor& parameter, const at::Tensor& gradient, float rate
 /// The rates of one layer where the options leave them open: 1 / iters; 2 / iters at 3 bits and below from 1000 iterations on.
 [[nodiscard]] double rounding_rate(const AutoRoundOptions& options, int bits);
 [[nodiscard]] double minmax_rate(const AutoRoundOptions& options, int bits);
+[[nodiscard]] LinearDecay schedule(double rate, const AutoRoundOptions& options);
 
 }  // namespace calibench

@@ -3,23 +3,24 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/autoround/weight_groups.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/quantization/fake_quantize.h"
 
 namespace calibench {
 
 namespace {
 
-/// Elements of a group; groups are runs of the row-major weight.
-int64_t elements_per_group(const std::string& name, const at::Tensor& weight, const QuantizationArgs& args) {
-    if (args.type != QuantizationType::Int || args.num_bits < 2 || args.num_bits > 8) {
-        throw InputError(concat(name, ": AutoRound tunes integer weights of 2 to 8 bits, not ", describe(args)));
-    }
-    switch (args.strategy.value_or(Strategy::Tensor)) {
-        case Strategy::Tensor: return weight.numel();
-        case Strategy::Channel: return weight.size(1);
-        case Strategy::Group: break;
-        default: throw InputError(concat(name, ": AutoRound tunes weights per tensor, channel or group, not ", describe(args)));
+Strategy strategy_of(const QuantizationArgs& args) { return args.strategy.value_or(Strategy::Tensor); }
+
+/// As WeightRoundingInputs counts it.
+int64_t group_size_of(const std::string& name, const at::Tensor& weight, const QuantizationArgs& args) {
+    switch (strategy_of(args)) {
+        case Strategy::Tensor: return 0;
+        case Strategy::Channel: return -1;
+        case Strategy::Block: return args.block_structure->at(1);
+        default: break;
     }
     const int64_t group_size = args.group_size.value_or(0);
     if (group_size <= 0 || weight.size(1) % group_size != 0) {
@@ -30,36 +31,64 @@ int64_t elements_per_group(const std::string& name, const at::Tensor& weight, co
 
 }  // namespace
 
+TunableWeight::RoundingFunction TunableWeight::function_for(const std::string& name, const QuantizationArgs& args) {
+    const Strategy strategy = strategy_of(args);
+    const bool one_scale_per_run = strategy == Strategy::Tensor || strategy == Strategy::Channel || strategy == Strategy::Group;
+    if (args.type == QuantizationType::Int && args.num_bits >= 2 && args.num_bits <= 8 && one_scale_per_run) {
+        return args.symmetric ? quant_tensor_sym : quant_tensor_asym;
+    }
+    if (args.type == QuantizationType::Float && args.symmetric) {
+        if (is_mx(args)) return quant_mx;
+        if (args.num_bits == 4 && strategy == Strategy::TensorGroup) return nv_fp4;
+        if (args.num_bits == 8 && strategy == Strategy::Block) return quant_block_fp_sym;
+        if (args.num_bits == 8 && one_scale_per_run) return quant_fp8_sym;
+    }
+    throw InputError(concat(name, ": AutoRound tunes integer weights of 2 to 8 bits per tensor, channel or group, FP8, NVFP4, MXFP4 and "
+                                  "MXFP8, not ", describe(args)));
+}
+
 TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, const QuantizationArgs& args,
-                             const AutoRoundOptions& options, RoundingPath path)
+                             const AutoRoundOptions& options, const at::Tensor& global_scale, RoundingPath path)
     : args_(args),
+      reference_(function_for(name, args)),
       checkpoint_dtype_(to_scalar_type(options.checkpoint_dtype)),
       tune_ranges_(options.enable_minmax_tuning),
-      rate_(rounding_rate(options, args.num_bits), options.iters),
-      minmax_rate_(minmax_rate(options, args.num_bits), options.iters) {
-    const at::ScalarType scale_dtype = to_scalar_type(options.scale_dtype);
-    state_.weight = weight.detach().contiguous();
-    state_.group_size = elements_per_group(name, weight, args);
-    state_.bits = args.num_bits;
-    state_.symmetric = args.symmetric;
-    state_.scale_dtype = scale_dtype;
-    state_.scale_threshold = static_cast<float>(default_scale_threshold(scale_dtype));
-    fused_ = path == RoundingPath::Fused ? qdq_kernels(weight, scale_dtype) : nullptr;
-
-    const at::Tensor groups = state_.weight.view({-1, state_.group_size});
-    state_.range_min = groups.amin(-1).clamp_max(0).to(at::kFloat);
-    state_.range_max = groups.amax(-1).clamp_min(0).to(at::kFloat);
-    state_.min_scale = at::ones_like(state_.range_min);
-    state_.max_scale = at::ones_like(state_.range_max);
-    v_ = {at::zeros_like(state_.weight, at::kFloat), at::empty_like(state_.weight, at::kFloat)};
+      rate_(schedule(rounding_rate(options, args.num_bits), options)),
+      minmax_rate_(schedule(minmax_rate(options, args.num_bits), options)),
+      momentum_(options.momentum) {
+    inputs_.weight = weight.detach().contiguous();
+    inputs_.global_scale = global_scale;
+    inputs_.bits = args.num_bits;
+    inputs_.group_size = group_size_of(name, weight, args);
+    inputs_.block_rows = strategy_of(args) == Strategy::Block ? args.block_structure->at(0) : 0;
+    inputs_.scale_dtype = to_scalar_type(options.scale_dtype);
+    inputs_.scale_threshold = default_scale_threshold(inputs_.scale_dtype);
+    const at::Tensor groups = WeightGroups(inputs_.weight, inputs_.group_size, inputs_.block_rows).values();
+    v_ = {at::zeros(groups.sizes(), groups.options().dtype(at::kFloat)), at::empty(groups.sizes(), groups.options().dtype(at::kFloat))};
+    state_.min_scale = at::ones(groups.sizes().slice(0, groups.dim() / 2), v_[0].options());
+    state_.max_scale = at::ones_like(state_.min_scale);
     best_min_scale_ = state_.min_scale.clone();
     best_max_scale_ = state_.max_scale.clone();
+    state_.qdq = at::empty_like(inputs_.weight);
 
-    state_.qdq = at::empty_like(state_.weight);
+    if (args.type == QuantizationType::Int) {
+        state_.range_min = groups.amin(-1).clamp_max(0).to(at::kFloat);
+        state_.range_max = groups.amax(-1).clamp_min(0).to(at::kFloat);
+        inputs_.tensor_min = state_.range_min;
+        inputs_.tensor_max = state_.range_max;
+        state_.weight = inputs_.weight;
+        state_.group_size = groups.size(1);
+        state_.bits = args.num_bits;
+        state_.symmetric = args.symmetric;
+        state_.scale_dtype = inputs_.scale_dtype;
+        state_.scale_threshold = static_cast<float>(inputs_.scale_threshold);
+        // The kernels step by the gradient alone.
+        if (path == RoundingPath::Fused && momentum_ == 0) fused_ = qdq_kernels(inputs_.weight, inputs_.scale_dtype);
+    }
     if (fused_) {
         fused_->forward(state_, v());
     } else {
-        state_.qdq.copy_(reference_qdq(rounding_inputs(v(), state_.min_scale, state_.max_scale)).qdq);
+        state_.qdq.copy_(reference_(rounding_inputs(v(), state_.min_scale, state_.max_scale)).qdq);
     }
     state_.qdq.requires_grad_();
 }
@@ -90,38 +119,46 @@ void TunableWeight::advance_rates() {
 
 TunedWeight TunableWeight::best() const {
     at::NoGradGuard no_grad;
-    const at::Tensor& v = v_[best_];
-    const RoundedIntegers integers = round_to_integers(rounding_inputs(v, best_min_scale_, best_max_scale_), args_.symmetric);
-    std::vector<int64_t> shape{integers.values.size(0), -1};
-    if (args_.strategy.value_or(Strategy::Tensor) == Strategy::Tensor) shape = {1};
-    TunedWeight tuned;
-    tuned.quantized = integers.values;
-    tuned.qparams.scale = integers.scale.to(checkpoint_dtype_).reshape(shape);
-    if (integers.zero_point.defined()) tuned.qparams.zero_point = integers.zero_point.reshape(shape);
-    tuned.v = v;
+    const WeightRoundingInputs inputs = rounding_inputs(v_[best_], best_min_scale_, best_max_scale_);
+    TunedWeight tuned = args_.type == QuantizationType::Int ? best_integers(inputs) : best_floats(inputs);
+    tuned.v = WeightGroups(inputs_.weight, inputs_.group_size, inputs_.block_rows).restore(v_[best_]);
     tuned.min_scale = best_min_scale_;
     tuned.max_scale = best_max_scale_;
     return tuned;
 }
 
-WeightRoundingInputs TunableWeight::rounding_inputs(const at::Tensor& v, const at::Tensor& min_scale,
-                                                    const at::Tensor& max_scale) const {
-    WeightRoundingInputs inputs;
-    inputs.weight = state_.weight;
-    inputs.v = v.view({-1, state_.group_size});
-    inputs.min_scale = min_scale;
-    inputs.max_scale = max_scale;
-    inputs.tensor_min = state_.range_min;
-    inputs.tensor_max = state_.range_max;
-    inputs.bits = state_.bits;
-    inputs.group_size = state_.group_size == state_.weight.numel() ? 0 : state_.group_size;
-    inputs.scale_dtype = state_.scale_dtype;
-    inputs.scale_threshold = state_.scale_threshold;
-    return inputs;
+TunedWeight TunableWeight::best_integers(const WeightRoundingInputs& inputs) const {
+    const RoundedIntegers integers = round_to_integers(inputs, args_.symmetric);
+    std::vector<int64_t> shape{integers.values.size(0), -1};
+    if (strategy_of(args_) == Strategy::Tensor) shape = {1};
+    TunedWeight tuned;
+    tuned.quantized = integers.values;
+    tuned.qparams.scale = integers.scale.to(checkpoint_dtype_).reshape(shape);
+    if (integers.zero_point.defined()) tuned.qparams.zero_point = integers.zero_point.reshape(shape);
+    return tuned;
 }
 
-WeightRounding TunableWeight::reference_qdq(const WeightRoundingInputs& inputs) const {
-    return state_.symmetric ? quant_tensor_sym(inputs) : quant_tensor_asym(inputs);
+/// The levels are found again from the rounded weight: its own rounding, and the scale's, are far less than half a step.
+TunedWeight TunableWeight::best_floats(const WeightRoundingInputs& inputs) const {
+    const WeightRounding rounding = reference_(inputs);
+    TunedWeight tuned;
+    tuned.qparams.scale = is_mx(args_) ? at::pow(at::Scalar(2.0), rounding.scale.to(at::kFloat)) : rounding.scale.to(at::kFloat);
+    tuned.qparams.scale = tuned.qparams.scale.reshape(weight_scale_shape(args_, inputs.weight.size(0), inputs.weight.size(1)));
+    tuned.qparams.global_scale = inputs.global_scale;
+    std::optional<at::ScalarType> dtype;
+    if (args_.num_bits == 8) dtype = at::kFloat8_e4m3fn;
+    tuned.quantized = quantize(rounding.qdq.to(at::kFloat), tuned.qparams, args_, dtype);
+    tuned.qparams.scale = tuned.qparams.scale.to(checkpoint_dtype_);
+    return tuned;
+}
+
+WeightRoundingInputs TunableWeight::rounding_inputs(const at::Tensor& v, const at::Tensor& min_scale,
+                                                    const at::Tensor& max_scale) const {
+    WeightRoundingInputs inputs = inputs_;
+    inputs.v = v;
+    inputs.min_scale = min_scale;
+    inputs.max_scale = max_scale;
+    return inputs;
 }
 
 void TunableWeight::reference_step(at::Tensor& v_next, const at::Tensor& grad_qdq) {
@@ -130,19 +167,29 @@ void TunableWeight::reference_step(at::Tensor& v_next, const at::Tensor& grad_qd
         at::AutoGradMode enable_grad(true);
         const auto leaf = [](const at::Tensor& parameter) { return parameter.detach().requires_grad_(); };
         const at::Tensor v_leaf = leaf(v()), min_leaf = leaf(state_.min_scale), max_leaf = leaf(state_.max_scale);
-        const WeightRounding rounding = reference_qdq(rounding_inputs(v_leaf, min_leaf, max_leaf));
-        gradients = torch::autograd::grad({rounding.qdq}, {v_leaf, min_leaf, max_leaf}, {grad_qdq});
+        const WeightRounding rounding = reference_(rounding_inputs(v_leaf, min_leaf, max_leaf));
+        // Floats have no minimum of their own.
+        gradients = torch::autograd::grad({rounding.qdq}, {v_leaf, min_leaf, max_leaf}, {grad_qdq}, /*retain_graph=*/false,
+                                          /*create_graph=*/false, /*allow_unused=*/true);
     }
     if (best_ == current_) v_next.copy_(v());
-    sign_sgd_step(v_next, gradients[0], rate_.rate());
+    sign_sgd_step(v_next, direction(gradients, 0), rate_.rate());
     if (tune_ranges_) {
-        sign_sgd_step(state_.min_scale, gradients[1], minmax_rate_.rate());
-        sign_sgd_step(state_.max_scale, gradients[2], minmax_rate_.rate());
+        if (gradients[1].defined()) sign_sgd_step(state_.min_scale, direction(gradients, 1), minmax_rate_.rate());
+        sign_sgd_step(state_.max_scale, direction(gradients, 2), minmax_rate_.rate());
         state_.min_scale.clamp_(0, 1);
         state_.max_scale.clamp_(0, 1);
     }
     // Through detach(): the leaf itself requires grad and is not to notice.
-    state_.qdq.detach().copy_(reference_qdq(rounding_inputs(v_next, state_.min_scale, state_.max_scale)).qdq);
+    state_.qdq.detach().copy_(reference_(rounding_inputs(v_next, state_.min_scale, state_.max_scale)).qdq);
+}
+
+const at::Tensor& TunableWeight::direction(const std::vector<at::Tensor>& gradients, size_t i) {
+    if (momentum_ == 0) return gradients[i];
+    at::Tensor& velocity = velocities_[i];
+    if (velocity.defined()) velocity.mul_(momentum_).add_(gradients[i]);
+    else velocity = gradients[i].clone();
+    return velocity;
 }
 
 }  // namespace calibench

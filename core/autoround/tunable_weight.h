@@ -19,9 +19,9 @@ enum class RoundingPath { Fused, Reference };
 /// parameters behind it, and the best ones seen.
 class TunableWeight {
 public:
-    /// Throws InputError naming `name` where the scheme is none that can be tuned.
+    /// `global_scale`: of tensor_group, float32 [1]. Throws InputError naming `name` where the scheme is none that can be tuned.
     TunableWeight(const std::string& name, const at::Tensor& weight, const QuantizationArgs& args, const AutoRoundOptions& options,
-                  RoundingPath path = RoundingPath::Fused);
+                  const at::Tensor& global_scale = {}, RoundingPath path = RoundingPath::Fused);
 
     /// A leaf that requires grad. Its values change with step(), the tensor does not.
     [[nodiscard]] const at::Tensor& qdq() const { return state_.qdq; }
@@ -38,22 +38,32 @@ public:
     [[nodiscard]] TunedWeight best() const;
 
 private:
+    using RoundingFunction = WeightRounding (*)(const WeightRoundingInputs&);
+
+    [[nodiscard]] static RoundingFunction function_for(const std::string& name, const QuantizationArgs& args);
     [[nodiscard]] WeightRoundingInputs rounding_inputs(const at::Tensor& v, const at::Tensor& min_scale,
                                                        const at::Tensor& max_scale) const;
-    [[nodiscard]] WeightRounding reference_qdq(const WeightRoundingInputs& inputs) const;
     void reference_step(at::Tensor& v_next, const at::Tensor& grad_qdq);
+    /// Which way to step down gradients[i]: its own, or momentum's.
+    [[nodiscard]] const at::Tensor& direction(const std::vector<at::Tensor>& gradients, size_t i);
+    [[nodiscard]] TunedWeight best_integers(const WeightRoundingInputs& inputs) const;
+    [[nodiscard]] TunedWeight best_floats(const WeightRoundingInputs& inputs) const;
 
     QuantizationArgs args_;
+    RoundingFunction reference_;
     at::ScalarType checkpoint_dtype_;
     bool tune_ranges_;
-    const QdqKernels* fused_;  ///< null: tensor operations
     LinearDecay rate_, minmax_rate_;
+    double momentum_;
+    WeightRoundingInputs inputs_;  ///< all but the parameters
     QdqWeight state_;
-    // The best v is not copied: the next step writes beside it.
+    const QdqKernels* fused_ = nullptr;  ///< null: tensor operations
+    // Grouped as in weight_rounding.h. The best v is not copied: the next step writes beside it.
     std::array<at::Tensor, 2> v_;
     int current_ = 0;
     int best_ = 0;
     at::Tensor best_min_scale_, best_max_scale_;
+    std::array<at::Tensor, 3> velocities_;  ///< of v, min_scale, max_scale; with momentum only
 };
 
 }  // namespace calibench

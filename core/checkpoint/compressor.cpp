@@ -202,14 +202,25 @@ std::vector<NamedTensor> compress_linear(const at::Tensor& weight, const at::Ten
 std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, const at::Tensor& bias, const ModuleQParams& qparams,
                                                    const QuantizationScheme& scheme, CompressionFormat format) {
     const QuantizationArgs& args = weight_args(scheme, format);
-    if (quantized.scalar_type() != at::kChar || args.type != QuantizationType::Int || args.num_bits > 8)
-        throw InputError(concat("only int8 values of integer schemes can be stored as they are, not ", toString(quantized.scalar_type()),
-                                " for ", describe(args)));
+    const at::ScalarType dtype = quantized.scalar_type();
+    const bool is_fp4 = args.type == QuantizationType::Float && args.num_bits == 4;
+    const bool fits = is_fp4 ? at::isFloatingType(dtype) : args.num_bits <= 8 && dtype == to_scalar_type(storage_dtype(args));
+    if (!fits) throw InputError(concat("values of ", toString(dtype), " cannot be stored as they are for ", describe(args)));
     check_weight(quantized, qparams, args);
-    if (format == CompressionFormat::PackQuantized) return store_packed_integers(quantized, bias, qparams, scheme);
-    if (format == CompressionFormat::IntQuantized || format == CompressionFormat::NaiveQuantized)
-        return store_unpacked(quantized, bias, qparams, scheme, format);
-    throw InputError(concat("format ", to_string(format), " does not store integers"));
+    switch (format) {
+        case CompressionFormat::PackQuantized:
+            if (args.type == QuantizationType::Int) return store_packed_integers(quantized, bias, qparams, scheme);
+            break;
+        case CompressionFormat::Nvfp4PackQuantized:
+        case CompressionFormat::Mxfp4PackQuantized:
+            if (is_fp4) return store_packed_fp4(quantized, bias, qparams, scheme, format);
+            break;
+        case CompressionFormat::Dense:
+        case CompressionFormat::MixedPrecision: break;
+        default:
+            if (!is_fp4) return store_unpacked(quantized, bias, qparams, scheme, format);
+    }
+    throw InputError(concat("format ", to_string(format), " does not store ", describe(args)));
 }
 
 at::Tensor decompress_linear(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format,

@@ -29,7 +29,8 @@ struct ModuleQParams {
 [[nodiscard]] std::vector<NamedTensor> compress_linear(const at::Tensor& weight, const at::Tensor& bias, const ModuleQParams& qparams,
                                                        const QuantizationScheme& scheme, CompressionFormat format);
 
-/// The same from integers already chosen (a learned rounding): `quantized` int8 [out, in], stored as it is. Integer formats only.
+/// The same from levels already chosen (a learned rounding), stored as they are: `quantized` [out, in] is int8, float8 e4m3, or the
+/// levels of float4 in any floating dtype.
 [[nodiscard]] std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, const at::Tensor& bias,
                                                                  const ModuleQParams& qparams, const QuantizationScheme& scheme,
                                                                  CompressionFormat format);

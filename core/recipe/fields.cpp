@@ -94,6 +94,16 @@ void Fields::read(const std::string& name, int64_t& value, int64_t minimum) {
         wrong(*entry, concat("a whole number of at least ", minimum));
 }
 
+void Fields::read(const std::string& name, double& value, double minimum) {
+    const YamlEntry* entry = find(name);
+    if (!entry) return;
+    const auto number = as_number(*entry->value);
+    if (number && *number >= minimum)
+        value = *number;
+    else
+        wrong(*entry, concat("a number of at least ", minimum));
+}
+
 void Fields::read(const std::string& name, bool& value) {
     const YamlEntry* entry = find(name);
     if (!entry) return;

@@ -19,6 +19,7 @@ public:
     const YamlEntry* find(const std::string& name);
 
     void read(const std::string& name, int64_t& value, int64_t minimum);
+    void read(const std::string& name, double& value, double minimum);
     void read(const std::string& name, bool& value);
     void read(const std::string& name, std::optional<int64_t>& value);
     void read(const std::string& name, std::optional<double>& value);

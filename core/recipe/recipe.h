@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/models/model_summary.h"
+#include "core/quantization/auto_round_knobs.h"
 #include "core/quantization/quantization_scheme.h"
 
 namespace calibench {
@@ -39,20 +40,15 @@ struct Diagnostic {
     bool operator==(const Diagnostic&) const = default;
 };
 
-/// AutoRoundModifier's own arguments (llmcompressor/modifiers/autoround/base.py).
-struct AutoRoundSettings {
+/// AutoRoundModifier's own arguments (llmcompressor/modifiers/autoround/base.py), and the knobs of the recipe's `calibench:` section,
+/// which llm-compressor leaves alone: its modifier forbids extra fields.
+struct AutoRoundSettings : AutoRoundKnobs {
     int64_t iters = 200;  ///< 0: round to nearest
     int64_t batch_size = 8;
     std::optional<double> lr;  ///< unset: 1/iters
     bool enable_torch_compile = true;  ///< read and written for llm-compressor; means nothing here
     bool disable_opt_rtn = false;
     std::optional<std::string> device_ids;
-
-    // From the recipe's `calibench:` section, which llm-compressor leaves alone: its modifier forbids extra fields.
-    std::optional<double> minmax_lr;  ///< unset: lr
-    bool enable_minmax_tuning = true;
-    bool enable_quanted_input = true;
-
     bool operator==(const AutoRoundSettings&) const = default;
 };
 

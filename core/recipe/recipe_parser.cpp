@@ -7,6 +7,7 @@
 // and modifier groups outside of any stage. They are read with a note.
 
 #include "core/base/text.h"
+#include "core/recipe/auto_round_knobs_reader.h"
 #include "core/recipe/fields.h"
 #include "core/recipe/fixes.h"
 #include "core/recipe/front_matter.h"
@@ -116,19 +117,9 @@ private:
             return;
         }
         recipe_.calibench = to_json(*section.value);
-        AutoRoundSettings knobs;
-        Fields fields(*section.value, "calibench", diagnostics_);
-        fields.read_positive("minmax_lr", knobs.minmax_lr);
-        fields.read("enable_minmax_tuning", knobs.enable_minmax_tuning);
-        fields.read("enable_quanted_input", knobs.enable_quanted_input);
-        fields.finish(Diagnostic::Severity::Warning);
-        for (Modifier& modifier : recipe_.modifiers) {
-            auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
-            if (!settings) continue;
-            settings->minmax_lr = knobs.minmax_lr;
-            settings->enable_minmax_tuning = knobs.enable_minmax_tuning;
-            settings->enable_quanted_input = knobs.enable_quanted_input;
-        }
+        const AutoRoundKnobs knobs = read_auto_round_knobs(*section.value, diagnostics_);
+        for (Modifier& modifier : recipe_.modifiers)
+            if (auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings)) static_cast<AutoRoundKnobs&>(*settings) = knobs;
     }
 
     Diagnostics& diagnostics_;

@@ -110,7 +110,11 @@ void offer_sizes(const Modifier& modifier, const std::string& name, std::optiona
 }  // namespace
 
 std::string tuning_obstacle(const QuantizationArgs& weights) {
-    if (weights.type != QuantizationType::Int) return concat("float weights (", describe(weights), ")");
+    if (weights.type == QuantizationType::Float) {
+        const bool is_fp8 = weights.num_bits == 8 && weights.strategy != Strategy::TensorGroup;
+        const bool is_nvfp4 = weights.num_bits == 4 && weights.strategy == Strategy::TensorGroup;
+        return weights.symmetric && (is_fp8 || is_nvfp4 || is_mx(weights)) ? "" : concat("float weights (", describe(weights), ")");
+    }
     if (weights.num_bits < 2 || weights.num_bits > 8) return concat(weights.num_bits, "-bit weights");
     const bool tunable = weights.strategy == Strategy::Tensor || weights.strategy == Strategy::Channel || weights.strategy == Strategy::Group;
     return tunable ? "" : concat("weights of strategy ", to_string(*weights.strategy));
@@ -121,8 +125,8 @@ void check_config_group(const Modifier& modifier, const std::string& name, const
     const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
     if (settings && settings->iters > 0 && scheme.weights) {
         if (const std::string obstacle = tuning_obstacle(*scheme.weights); !obstacle.empty()) {
-            diagnostics.error(where, concat("AutoRoundModifier tunes integer weights of 2 to 8 bits per tensor, channel or group, but config group '",
-                                            name, "' has ", obstacle, "; use QuantizationModifier for it, or iters: 0"));
+            diagnostics.error(where, concat("AutoRoundModifier tunes integer weights of 2 to 8 bits per tensor, channel or group, FP8, NVFP4, MXFP4 and "
+                                            "MXFP8, but config group '", name, "' has ", obstacle, "; use QuantizationModifier for it, or iters: 0"));
             diagnostics.offer("Use iters 0", [&](const std::string& text) { return with_value(text, field_of(modifier, "iters"), 0); });
         }
     }

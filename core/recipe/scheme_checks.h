@@ -9,10 +9,10 @@ namespace calibench {
 
 // What stands against carrying out a recipe, found before any work. A recipe without errors here can be run and exported.
 
-/// Why AutoRound's tuner cannot learn this weight's rounding; empty when it can (tune_block: W2..W8, per tensor, channel or group).
+/// Why AutoRound's tuner cannot learn this weight's rounding; empty when it can (tune_block).
 [[nodiscard]] std::string tuning_obstacle(const QuantizationArgs& weights);
 
-/// One config group, whatever the model: a tuner for integers only, an unknown observer, scales that nothing can store.
+/// One config group, whatever the model: weights that AutoRound cannot tune, an unknown observer, scales that nothing can store.
 void check_config_group(const Modifier& modifier, const std::string& name, const QuantizationScheme& scheme, Diagnostics& diagnostics);
 
 /// Group sizes must divide the columns of every module that the config group quantizes; the message names sizes that do.

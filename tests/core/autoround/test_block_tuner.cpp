@@ -7,7 +7,9 @@
 
 #include "core/autoround/block_tuner.h"
 #include "core/base/error.h"
+#include "core/quantization/activation_quantizer.h"
 #include "core/quantization/fake_quantize.h"
+#include "core/quantization/quantization_scheme.h"
 #include "tests/core/autoround/eager_llama_block.h"
 
 using namespace calibench;
@@ -95,6 +97,13 @@ private Q_SLOTS:
     void an_early_end_keeps_the_best_so_far();
     void bad_numbers_name_their_module();
     void impossible_schemes_are_refused();
+    void accumulated_batches_are_one_large_one_data();
+    void accumulated_batches_are_one_large_one();
+    void the_last_iterate_is_kept_when_asked_for();
+    void ends_when_nothing_is_gained();
+    void floats_and_activations_are_tuned_data();
+    void floats_and_activations_are_tuned();
+    void fused_projections_share_a_global_scale();
 };
 
 void TestBlockTuner::tuning_lowers_the_loss_data() {
@@ -295,8 +304,107 @@ void TestBlockTuner::impossible_schemes_are_refused() {
     Bench floating;
     floating.quantize_all(8, true, Strategy::Channel);
     floating.schemes["mlp.up_proj"].type = QuantizationType::Float;
+    floating.schemes["mlp.up_proj"].num_bits = 4;  // no FP4 has a scale per channel
     const std::string type = message_of<InputError>([&] { (void)floating.tune(); });
     QVERIFY2(type.find("mlp.up_proj") != std::string::npos, type.c_str());
+}
+
+void TestBlockTuner::accumulated_batches_are_one_large_one_data() {
+    QTest::addColumn<bool>("masked");
+    QTest::newRow("all positions") << false;
+    QTest::newRow("uneven mask") << true;
+}
+
+void TestBlockTuner::accumulated_batches_are_one_large_one() {
+    QFETCH(bool, masked);
+    const auto run = [&](int64_t batch_size, int64_t steps) {
+        Bench bench;
+        bench.quantize_all(4, true, Strategy::Group);
+        bench.options.iters = 3;
+        bench.options.lr = 0.02;
+        bench.options.batch_size = batch_size;
+        bench.options.gradient_accumulate_steps = steps;
+        if (masked) {
+            bench.samples.loss_mask = at::ones({12, Bench::seq}, at::kLong);
+            for (int64_t i = 0; i < 12; ++i) bench.samples.loss_mask[i].slice(0, i % 5).zero_();
+        }
+        return bench.tune().loss_mse;
+    };
+    const std::vector<double> whole = run(12, 1), parts = run(5, 3);
+    QCOMPARE(parts.size(), whole.size());
+    QVERIFY(std::abs(parts[0] - whole[0]) <= 1e-6 * whole[0]);
+    // A sum of gradients in another order may turn a sign near zero.
+    for (size_t i = 1; i < whole.size(); ++i)
+        QVERIFY2(std::abs(parts[i] - whole[i]) <= 1e-3 * whole[i], qPrintable(QString("%1 against %2").arg(parts[i]).arg(whole[i])));
+    QVERIFY(whole[2] < whole[0]);
+}
+
+void TestBlockTuner::the_last_iterate_is_kept_when_asked_for() {
+    Bench bench;
+    bench.quantize_all(4, true, Strategy::Group);
+    bench.options.not_use_best_mse = true;
+    bench.options.batch_size = 12;
+    bench.options.lr = 0.9;  // so coarse that it gets worse
+    const TuningResult result = bench.tune();
+    QCOMPARE(result.best_iteration, 7);
+    QCOMPARE(result.best_loss_mse, result.loss_mse.back());
+    QVERIFY(*std::min_element(result.loss_mse.begin(), result.loss_mse.end()) < result.best_loss_mse);
+    QVERIFY(std::abs(bench.loss() - result.loss_mse.back()) <= 1e-3 * result.loss_mse.back());
+}
+
+void TestBlockTuner::ends_when_nothing_is_gained() {
+    Bench bench;
+    bench.quantize_all(4, true, Strategy::Group);
+    bench.options.iters = 40;
+    bench.options.batch_size = 12;
+    bench.options.lr = 5;
+    bench.options.dynamic_max_gap = 4;
+    const TuningResult result = bench.tune();
+    QCOMPARE(static_cast<int64_t>(result.loss_mse.size()), result.best_iteration + 5);
+    QVERIFY(result.loss_mse.size() < 40);
+}
+
+void TestBlockTuner::floats_and_activations_are_tuned_data() {
+    QTest::addColumn<QString>("preset");
+    for (const char* preset : {"W8A8", "W4A8", "FP8_DYNAMIC", "NVFP4A16", "NVFP4", "MXFP4", "MXFP8"}) QTest::newRow(preset) << preset;
+}
+
+void TestBlockTuner::floats_and_activations_are_tuned() {
+    QFETCH(QString, preset);
+    Bench bench(at::kFloat);
+    const QuantizationScheme scheme = preset_scheme(preset.toStdString(), {"Linear"});
+    bench.options.iters = 30;
+    bench.options.batch_size = 12;
+    bench.options.lr = 0.02;
+    at::Tensor largest = bench.samples.inputs.abs().max();
+    for (Linear* linear : bench.block->linears()) {
+        bench.schemes[linear->name] = *scheme.weights;
+        if (bench.schemes[linear->name].strategy == Strategy::Group) bench.schemes[linear->name].group_size = 32;
+        if (!scheme.input_activations) continue;
+        QParams qparams;
+        if (scheme.input_activations->dynamic == Dynamic::Local) qparams.global_scale = generate_gparam(-largest, largest);
+        linear->transform_input = make_activation_quantizer(*scheme.input_activations, qparams);
+    }
+    const TuningResult result = bench.tune();
+    QVERIFY2(result.best_loss_mse < 0.95 * result.loss_mse.front(),
+             qPrintable(QString("%1 after %2").arg(result.best_loss_mse).arg(result.loss_mse.front())));
+    QVERIFY2(std::abs(bench.loss() - result.best_loss_mse) <= 2e-2 * result.best_loss_mse,
+             qPrintable(QString("%1 against %2").arg(bench.loss()).arg(result.best_loss_mse)));
+}
+
+void TestBlockTuner::fused_projections_share_a_global_scale() {
+    Bench bench;
+    const QuantizationScheme scheme = preset_scheme("NVFP4A16", {"Linear"});
+    for (const Linear* linear : bench.block->linears()) bench.schemes[linear->name] = *scheme.weights;
+    at::Tensor& key = bench.block->linear("self_attn.k_proj").weight;
+    key[0][0] = 2.0;
+    const TuningResult result = bench.tune();
+    const auto global_scale = [&](const char* name) { return result.weights.at(name).qparams.global_scale.item<float>(); };
+    QCOMPARE(global_scale("self_attn.k_proj"), 448.0f * 6 / 2);
+    QCOMPARE(global_scale("self_attn.q_proj"), global_scale("self_attn.k_proj"));
+    QCOMPARE(global_scale("self_attn.v_proj"), global_scale("self_attn.k_proj"));
+    QVERIFY(global_scale("self_attn.o_proj") > global_scale("self_attn.k_proj"));
+    QCOMPARE(global_scale("mlp.gate_proj"), global_scale("mlp.up_proj"));
 }
 
 QTEST_GUILESS_MAIN(TestBlockTuner)

@@ -145,10 +145,13 @@ private Q_SLOTS:
     }
 
     void what_cannot_be_tuned_is_refused() {
-        const std::string found = all_text(resolve("    AutoRoundModifier:\n      scheme: FP8\n").diagnostics);
+        const std::string wide = "    AutoRoundModifier:\n      config_groups: {g: {targets: [Linear], weights: {num_bits: 16}}}\n";
+        const std::string found = all_text(resolve(wide).diagnostics);
         VERIFY_CONTAINS(found, "line 4: error: AutoRoundModifier tunes integer weights of 2 to 8 bits");
         VERIFY_CONTAINS(found, "use QuantizationModifier for it, or iters: 0");
-        QVERIFY(!resolve("    AutoRoundModifier: {scheme: FP8, iters: 0}\n").has_errors());
+        QVERIFY(!resolve(wide + "      iters: 0\n").has_errors());
+        for (const char* scheme : {"W8A8", "FP8", "FP8_DYNAMIC", "FP8_BLOCK", "NVFP4", "MXFP4", "MXFP8"})
+            QVERIFY2(!resolve(concat("    AutoRoundModifier: {scheme: ", scheme, ", ignore: [lm_head]}\n"), llama_summary({.hidden = 512})).has_errors(), scheme);
     }
 
     void unknown_observers_are_refused() {

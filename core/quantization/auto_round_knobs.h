@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace calibench {
+
+/// What the rates do over the iterations. auto-round's lr_scheduler takes a Python object; as of 0.15 it is copied away from its
+/// optimizer, so any of them amounts to Constant.
+enum class LrScheduler { Linear, Constant };
+
+/// auto-round's options, under its names, that llm-compressor's modifier lacks: a recipe has them in its `calibench:` section.
+struct AutoRoundKnobs {
+    std::optional<double> minmax_lr;  ///< unset: lr
+    LrScheduler lr_scheduler = LrScheduler::Linear;
+    double momentum = 0;
+    int64_t gradient_accumulate_steps = 1;  ///< batches per step
+    bool enable_minmax_tuning = true;
+    bool enable_quanted_input = true;
+    bool not_use_best_mse = false;  ///< keep the last iterate, not the best
+    int64_t dynamic_max_gap = -1;   ///< above 0: end after so many iterations without a new best
+    bool operator==(const AutoRoundKnobs&) const = default;
+};
+
+}  // namespace calibench

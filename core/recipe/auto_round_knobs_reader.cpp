@@ -1,0 +1,62 @@
+#include "core/recipe/auto_round_knobs_reader.h"
+
+#include "core/base/text.h"
+#include "core/recipe/fields.h"
+#include "core/recipe/fixes.h"
+
+namespace calibench {
+
+namespace {
+
+/// An option of auto-round's that is not here.
+struct Foreign {
+    const char* name;
+    nlohmann::json neutral;  ///< what it may say all the same
+    const char* reason;
+};
+
+void refuse_foreign(Fields& fields, Diagnostics& diagnostics) {
+    static const std::vector<Foreign> options = {
+        {"nblocks", 1, "blocks are tuned one by one, as llm-compressor does"},
+        {"enable_alg_ext", false, "SignRoundV2 is not among its algorithms"},
+        {"enable_lfq", false, "the last block is tuned on its outputs' error, as the others"},
+        {"enable_norm_bias_tuning", false, "norms and biases stay as they are"},
+        {"enable_adam", false, "it steps by the gradient's sign"},
+        {"optimizer", nullptr, "it steps by the gradient's sign"},
+        {"quant_lm_head", false, "a head that the recipe targets is rounded to nearest"},
+    };
+    for (const Foreign& option : options) {
+        const YamlEntry* entry = fields.find(option.name);
+        if (!entry || to_json(*entry->value) == option.neutral) continue;
+        diagnostics.error(entry->where, concat("Calibench has no ", option.name, ": ", option.reason, "; remove it"));
+        diagnostics.offer(concat("Remove ", option.name), [&](const std::string& text) { return without_entry_at(text, entry->where); });
+    }
+}
+
+void read_lr_scheduler(Fields& fields, LrScheduler& scheduler, Diagnostics& diagnostics) {
+    const YamlEntry* entry = fields.find("lr_scheduler");
+    if (!entry || entry->value->kind == YamlNode::Kind::Null) return;
+    if (entry->value->scalar == "linear") scheduler = LrScheduler::Linear;
+    else if (entry->value->scalar == "constant") scheduler = LrScheduler::Constant;
+    else diagnostics.error(value_position(*entry), concat("lr_scheduler must be linear or constant, not ", describe(*entry->value)));
+}
+
+}  // namespace
+
+AutoRoundKnobs read_auto_round_knobs(const YamlNode& section, Diagnostics& diagnostics) {
+    AutoRoundKnobs knobs;
+    Fields fields(section, "calibench", diagnostics);
+    fields.read_positive("minmax_lr", knobs.minmax_lr);
+    read_lr_scheduler(fields, knobs.lr_scheduler, diagnostics);
+    fields.read("momentum", knobs.momentum, 0.0);
+    fields.read("gradient_accumulate_steps", knobs.gradient_accumulate_steps, 1);
+    fields.read("enable_minmax_tuning", knobs.enable_minmax_tuning);
+    fields.read("enable_quanted_input", knobs.enable_quanted_input);
+    fields.read("not_use_best_mse", knobs.not_use_best_mse);
+    fields.read("dynamic_max_gap", knobs.dynamic_max_gap, -1);
+    refuse_foreign(fields, diagnostics);
+    fields.finish(Diagnostic::Severity::Warning);
+    return knobs;
+}
+
+}  // namespace calibench
