@@ -4,11 +4,24 @@
 #include <new>
 #include <utility>
 
+#ifdef __linux__
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
 #include "core/base/error.h"
 
 namespace calibench {
 
 using namespace std::chrono_literals;
+
+/// The window answers first: the calling thread, and every thread that it starts from now on, gives way to it. Only Linux
+/// has priorities by thread.
+static void giveWayToTheWindow() {
+#ifdef __linux__
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 5);
+#endif
+}
 
 RunController::RunController(Job job, QObject* parent) : QObject(parent), m_job(std::move(job)) {
     m_redraw.setSingleShot(true);
@@ -58,6 +71,7 @@ void RunController::launch() {
     setState(State::Loading);
     Q_EMIT runStarted();
     m_thread = std::thread([this, job = m_job, config = m_config, &feed = *m_feed, &control = *m_control] {
+        giveWayToTheWindow();
         m_ending = runJob(job, config, feed, control);
         Q_EMIT jobEnded(QPrivateSignal());
     });
