@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <ATen/ATen.h>
 
@@ -62,8 +64,24 @@ at::Tensor safe_reciprocal(const at::Tensor& x) {
     return at::where(safe, at::where(safe, x, at::ones_like(x)).reciprocal(), at::zeros_like(x));
 }
 
+/// What the square of each weight's error counts, in the shape of the groups; undefined where all count the same. Columns that saw
+/// nothing but zeros get their group's mean, or the weights' magnitude where most of the group is like that (_imatrix_handle_zero).
+at::Tensor importance(const WeightRoundingInputs& inputs, const at::Tensor& groups) {
+    if (!inputs.imatrix.defined()) return {};
+    const int64_t width = groups.numel() / inputs.weight.size(0);
+    const at::Tensor row = at::constant_pad_nd(inputs.imatrix.to(at::kFloat), {0, width - inputs.imatrix.numel()}, 1e-5);
+    const at::Tensor all = row.expand({groups.numel() / width, width}).reshape(groups.sizes());
+    if (row.min().item<float>() != 0) return all;
+    const at::Tensor zeros = (all <= 1e-30).sum(-1, true);
+    const int64_t half = inputs.group_size < 0 ? -1 : inputs.group_size / 2;
+    at::Tensor magnitude = groups.abs();
+    if (inputs.bits > 3) magnitude = magnitude + (groups.square().sum(-1, true) / 32).sqrt();
+    const at::Tensor mean = all.sum(-1, true) / (groups.size(-1) - zeros).clamp_min(1);
+    return at::where(zeros > half, magnitude.to(at::kFloat), at::where(all == 0, mean, all));
+}
+
 /// auto_round search_scales: inverse scales (-2^(b-1) + step * i) / extreme; the first of the least squared error wins.
-at::Tensor search_scales(const at::Tensor& groups, int bits) {
+at::Tensor search_part(const at::Tensor& groups, const at::Tensor& weights, int bits) {
     const double most = std::ldexp(1.0, bits - 1);
     const at::Tensor extreme = at::take_along_dim(groups, groups.abs().argmax(-1, true), -1);
     const at::Tensor reciprocal = safe_reciprocal(extreme);
@@ -76,7 +94,9 @@ at::Tensor search_scales(const at::Tensor& groups, int bits) {
         const at::Tensor inverse = reciprocal * -levels;
         const at::Tensor scale = safe_reciprocal(inverse);
         const at::Tensor q = (inverse * groups).round().clamp(-most, most - 1);
-        const at::Tensor loss = (scale * q - groups).to(at::kFloat).square().sum(-1, true);
+        at::Tensor error = (scale * q - groups).to(at::kFloat).square_();
+        if (weights.defined()) error.mul_(weights);
+        const at::Tensor loss = error.sum(-1, true);
         const at::Tensor better = best.defined() ? loss < best : at::ones_like(loss, at::kBool);
         scales = best.defined() ? at::where(better, scale, scales) : scale;
         best = best.defined() ? at::where(better, loss, best) : loss;
@@ -86,6 +106,21 @@ at::Tensor search_scales(const at::Tensor& groups, int bits) {
         if (i != 0) consider(most - step * i);
     }
     return scales;
+}
+
+/// Part by part, so that all the tries of a part find it in the cache.
+at::Tensor search_scales(const at::Tensor& groups, const at::Tensor& weights, int bits) {
+    const int64_t groups_per_part = std::max<int64_t>(1, (1 << 16) / groups.size(1));
+    std::vector<at::Tensor> scales;
+    for (int64_t begin = 0; begin < groups.size(0); begin += groups_per_part) {
+        const auto part = [&](const at::Tensor& all) { return all.slice(0, begin, begin + groups_per_part); };
+        scales.push_back(search_part(part(groups), weights.defined() ? part(weights) : weights, bits));
+    }
+    return at::cat(scales);
+}
+
+at::Tensor optimal_scale(const WeightRoundingInputs& inputs, const at::Tensor& groups) {
+    return away_from_zero(search_scales(groups, importance(inputs, groups), inputs.bits), inputs.scale_threshold);
 }
 
 WeightRounding nearest(const WeightGroups& groups, const at::Tensor& scale, int bits) {
@@ -119,7 +154,14 @@ WeightRounding quant_tensor_rtn_sym(const WeightRoundingInputs& inputs) {
 
 WeightRounding quant_tensor_opt_rtn_sym(const WeightRoundingInputs& inputs) {
     const WeightGroups groups(inputs.weight, inputs.group_size);
-    return nearest(groups, away_from_zero(search_scales(groups.values(), inputs.bits), inputs.scale_threshold), inputs.bits);
+    return nearest(groups, optimal_scale(inputs, groups.values()), inputs.bits);
+}
+
+RoundedIntegers round_to_optimal_integers(const WeightRoundingInputs& inputs) {
+    const WeightGroups groups(inputs.weight, inputs.group_size);
+    const double most = std::ldexp(1.0, inputs.bits - 1);
+    const at::Tensor scale = optimal_scale(inputs, groups.values());
+    return {groups.restore((groups.values() / scale).round().clamp(-most, most - 1).to(at::kChar)), scale, {}};
 }
 
 RoundedIntegers round_to_integers(const WeightRoundingInputs& inputs, bool symmetric) {

@@ -15,6 +15,7 @@ struct WeightRoundingInputs {
     at::Tensor v;                         ///< undefined: 0
     at::Tensor min_scale, max_scale;      ///< [groups], undefined: 1
     at::Tensor tensor_min, tensor_max;    ///< [groups], min(W, 0) and max(W, 0) where already known
+    at::Tensor imatrix;                   ///< opt_rtn: [columns], what squared errors count; undefined: all the same
     at::Tensor global_scale;              ///< nv_fp4: float32 scalar, undefined: from the weight
     int bits = 4;
     int64_t group_size = -1;              ///< columns of a group; -1: a row, 0: the whole tensor
@@ -61,6 +62,9 @@ struct RoundedIntegers {
 
 /// The integers inside quant_tensor_sym or quant_tensor_asym; asymmetric ones moved down by 2^(b-1), as compressed-tensors counts.
 [[nodiscard]] RoundedIntegers round_to_integers(const WeightRoundingInputs& inputs, bool symmetric);
+
+/// The integers inside quant_tensor_opt_rtn_sym.
+[[nodiscard]] RoundedIntegers round_to_optimal_integers(const WeightRoundingInputs& inputs);
 
 /// auto-round's smallest scale: 1e-8 for float32 scales, 1e-5 for narrower ones.
 [[nodiscard]] double default_scale_threshold(at::ScalarType scale_dtype);
