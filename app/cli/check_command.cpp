@@ -39,6 +39,8 @@ void add_check(CLI::App& app, Command& chosen) {
     command->add_option("--seq-len", arguments->config.seq_len, "Tokens of each")->capture_default_str();
     command->add_option("--batch-size", arguments->config.batch_size, "Samples per iteration, instead of the recipe's");
     command->add_option("--iters", arguments->config.iters, "AutoRound iterations, instead of the recipe's");
+    command->add_option("--max-memory", arguments->config.max_memory, "Memory for cached activations, as 2GiB; those beyond it are kept in files")
+        ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
     command->add_option("--threads", arguments->config.threads, "CPU threads (0: all cores)")->capture_default_str();
     command->add_flag("--json", arguments->json, "Print JSON");
     command->callback([arguments, &chosen] {

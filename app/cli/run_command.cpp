@@ -36,6 +36,7 @@ struct RunArguments {
         config.resume = true;
         config.device = asked.device;
         config.threads = asked.threads;
+        if (asked.max_memory > 0) config.max_memory = asked.max_memory;
         if (!asked.output_dir.empty()) config.output_dir = asked.output_dir;
     }
 };
@@ -117,6 +118,7 @@ int run(RunArguments& arguments) {
     if (!arguments.resume.empty()) arguments.take_up_stored_run();
     else arguments.config.recipe_yaml = read_recipe_file(arguments.recipe);
     RunControl control;
+    control.expect_no_orders();
     const Interrupts interrupts(control);
     RunSummary summary;
     {
@@ -161,6 +163,8 @@ void add_run(CLI::App& app, Command& chosen) {
     for (CLI::Option* option : begun_with) resume->excludes(option);
     command->add_option("--device", config.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
     command->add_option("--threads", config.threads, "Threads; 0: all cores")->capture_default_str();
+    command->add_option("--max-memory", config.max_memory, "Memory for cached activations, as 2GiB; those beyond it are kept in files of the run directory, or beside the output")
+        ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
     command->add_option("--events", arguments->events, "Write every event as a JSON line to this file, or to stdout (-)");
     command->add_flag("--quiet", arguments->quiet, "Print nothing but errors");
     command->callback([=, &chosen] {

@@ -182,7 +182,11 @@ public:
 
     [[nodiscard]] Batch load(const std::vector<int64_t>& picked) const {
         const at::Tensor index = at::tensor(picked, at::kLong);
-        const auto pick = [&](const at::Tensor& all) { return all.defined() ? all.index_select(0, index.to(all.device())) : all; };
+        // States that lie in a file are the CPU's, whatever the block computes on.
+        const at::Device device = samples_.loss_mask.defined() ? samples_.loss_mask.device() : samples_.inputs.device();
+        const auto pick = [&](const at::Tensor& all) {
+            return all.defined() ? all.index_select(0, index.to(all.device())).to(device) : all;
+        };
         Batch batch{pick(samples_.inputs), pick(samples_.outputs), pick(loss_mask_), {}};
         batch.context.attention_mask = pick(samples_.attention_mask);
         return batch;

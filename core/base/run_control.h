@@ -33,6 +33,8 @@ public:
     void resume();
     /// Takes the place of an order that was not obeyed yet, and wakes a paused run.
     void order(BlockOrder order);
+    /// Before the run starts: nobody will give orders, so that it need not keep what only they could ask for.
+    void expect_no_orders() { expects_orders_ = false; }
     /// The run pauses when a block's tuning has come to its end, before an attempt is kept: the time to look, and to redo it.
     void hold_at_block_end(bool hold) { hold_at_block_end_ = hold; }
 
@@ -43,6 +45,7 @@ public:
     void checkpoint();
     /// The run's side: pauses, unless an order waits to be obeyed.
     void hold();
+    [[nodiscard]] bool expects_orders() const { return expects_orders_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool order_pending() const { return order_pending_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool holds_at_block_end() const { return hold_at_block_end_.load(std::memory_order_relaxed); }
     /// The run's side: the order, once.
@@ -55,6 +58,7 @@ private:
     std::atomic<bool> paused_{false};
     std::atomic<bool> order_pending_{false};
     std::atomic<bool> hold_at_block_end_{false};
+    std::atomic<bool> expects_orders_{true};
     std::optional<BlockOrder> order_;
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "core/autoround/block_tuner.h"
+#include "core/autoround/opt_rtn.h"
 #include "core/base/text.h"
 #include "core/calibration/linear_store.h"
 #include "core/observers/fused_groups.h"
@@ -44,6 +45,11 @@ bool BlockAttempt::quantizes() const {
     return place_.plan.kv_cache || !recipe_.modules.empty();
 }
 
+bool BlockAttempt::wants_float_inputs() const {
+    const std::vector<size_t> used = tunings();
+    return std::any_of(used.begin(), used.end(), [&](size_t tuning) { return !recipe_.tunings[tuning].enable_quanted_input; });
+}
+
 void BlockAttempt::round_to_nearest() {
     place_.block.put_back();
     if (!quantizes()) return;
@@ -68,8 +74,15 @@ void BlockAttempt::round_to_nearest() {
     for (const auto& [name, module] : recipe_.modules) {
         if (module.tuning) continue;
         place_.reporter.checkpoint();
-        const auto& weight = place_.observation.of(name).weight;
-        store(name, weight ? observed_qparams(*weight) : QParams{});
+        const ModuleObservers& observers = place_.observation.of(name);
+        if (module.opt_rtn) {
+            const at::Tensor weight = source_weight(name);
+            const OptimalRounding rounding = opt_rtn(weight.to(place_.block.linear(name).weight.device()), *module.scheme.weights,
+                                                     observers.energy->imatrix(), weight.scalar_type());
+            store(name, rounding.qparams, rounding.quantized);
+        } else {
+            store(name, observers.weight ? observed_qparams(*observers.weight) : QParams{});
+        }
     }
 }
 
@@ -125,7 +138,8 @@ void BlockAttempt::store(const std::string& module, const QParams& weight, const
     qparams.weight = weight;
     StoredLinear stored = store_linear(linear, source_weight(module), plan, qparams, integers);
     stored_.insert(stored_.end(), stored.tensors.begin(), stored.tensors.end());
-    weights_[module] = linear.weight;
+    if (place_.plan.without_samples()) linear.weight = place_.block.weight(module);  // nothing passes through the block
+    else weights_[module] = linear.weight;
     modules_.push_back({place_.index, module, describe(plan.scheme), stored.weight_sqnr_db});
     place_.reporter.send(modules_.back());
 }
@@ -155,18 +169,22 @@ void BlockAttempt::tune_modules(size_t tuning, const std::function<bool()>& go_o
     const at::AutoGradMode grad(true);  // the rest of the walk runs without
     const at::Tensor& inputs = options.enable_quanted_input ? place_.states.quantized_inputs : place_.states.float_inputs;
     const double work_of_iteration = work(options) / static_cast<double>(options.iters);
-    const TuningResult result = tune_block(
+    TuningResult result = tune_block(
         place_.block.block(), {inputs, place_.states.outputs, {}, place_.states.loss_mask}, schemes, options, reporter.control(),
         [&](int64_t iteration, double loss, bool best) {
             record_loss(iteration, loss, best);
             reporter.advance(work_of_iteration, iteration + 1);
             work_left_ -= work_of_iteration;
+            for (const at::Tensor& states : {inputs, place_.states.outputs}) place_.plan.activations->set_aside(states);
         },
         go_on);
     outcome_.initial_loss_mse = result.loss_mse.front();
     outcome_.best_loss_mse = result.best_loss_mse;
     outcome_.best_iteration = result.best_iteration;
-    for (const auto& [name, weight] : result.weights) store(name, weight.qparams, weight.quantized);
+    for (auto& [name, weight] : result.weights) {
+        store(name, weight.qparams, weight.quantized);
+        weight = {};  // as large as the weight itself, several times
+    }
 
     if (static_cast<int64_t>(result.loss_mse.size()) < options.iters) return;
     reporter.warnings().see_tuning({place_.block.block().name(), options.iters, recipe_.rounding_lr(), outcome_.initial_loss_mse,
@@ -187,7 +205,7 @@ at::Tensor BlockAttempt::propagate() {
     const BlockStates& states = place_.states;
     if (work_left_ >= num_samples()) work_left_ -= num_samples();
     else place_.reporter.replan(num_samples());
-    if (!quantizes() && states.quantized_inputs.is_same(states.float_inputs)) {
+    if (!quantizes() && states.same_inputs) {
         place_.reporter.advance(num_samples());
         output_loss_ = 0;
         return outputs_ = states.outputs;
@@ -195,10 +213,12 @@ at::Tensor BlockAttempt::propagate() {
     put_in();
     place_.reporter.enter_stage("propagating");
     double squared_error = 0;
-    outputs_ = forward_all(place_.block.block(), states.quantized_inputs, place_.plan.batch_size, place_.reporter,
+    outputs_ = forward_all(place_.block.block(), states.quantized_inputs, place_.plan, place_.reporter,
                            [&](int64_t begin, const at::Tensor& batch) {
                                const auto rows = [&](const at::Tensor& all) { return all.slice(0, begin, begin + batch.size(0)); };
-                               const at::Tensor error = batch.to(at::kFloat) - rows(states.outputs).to(at::kFloat);
+                               const at::Tensor reference = rows(states.outputs);
+                               const at::Tensor error = batch.to(at::kFloat) - reference.to(batch.device(), at::kFloat);
+                               place_.plan.activations->set_aside(reference);
                                squared_error += at::sum(error.square().mean(-1) * rows(states.loss_mask), at::kDouble).item<double>();
                            });
     const double loss = squared_error / static_cast<double>(states.loss_mask.sum().item<int64_t>());

@@ -15,10 +15,11 @@ namespace calibench {
 
 /// What goes into a block and what is to come out of it, [samples, seq, hidden].
 struct BlockStates {
-    at::Tensor float_inputs;      ///< X: of the float model
+    at::Tensor float_inputs;      ///< X: of the float model; not kept where nobody can ask for it again
     at::Tensor quantized_inputs;  ///< Xq: of the quantized blocks before it; the same tensor as X until something is quantized
     at::Tensor outputs;           ///< Y: of the float block on X
     at::Tensor loss_mask;         ///< bool [samples, seq]: positions that count
+    bool same_inputs = false;     ///< nothing is quantized before this block
 };
 
 /// One try at quantizing a block, by one recipe; several can be compared, and any of them put into the block again.
@@ -54,6 +55,8 @@ public:
     [[nodiscard]] const BlockRecipe& recipe() const { return recipe_; }
     [[nodiscard]] bool tunes() const { return recipe_.max_iters() > 0; }
     [[nodiscard]] bool quantizes() const;
+    /// Whether some tuning starts from X.
+    [[nodiscard]] bool wants_float_inputs() const;
     [[nodiscard]] bool failed() const { return failed_; }
     [[nodiscard]] bool has_losses() const { return has_losses_; }
     [[nodiscard]] const BlockFinished& outcome() const { return outcome_; }  ///< its losses

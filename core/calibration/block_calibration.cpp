@@ -44,6 +44,9 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     states_.outputs = observation_.run(hidden.reference, planned.modules);
 
     newest_ = make_attempt(0, std::move(planned));
+    states_.same_inputs = hidden.quantized.is_same(hidden.reference);
+    hidden = {};
+    if (!reporter_.control().expects_orders() && !newest_->wants_float_inputs()) states_.float_inputs.reset();
     BlockAttempt* kept = nullptr;
     while (!kept) {
         hear_orders();

@@ -61,6 +61,7 @@ at::Tensor BlockObservation::run(const at::Tensor& inputs, const ModulePlans& mo
     observe_weights(modules);
     make_observers(modules);
     at::Tensor outputs;
+    bool finite = true;
     {
         const BlockHooks hooks(block_.block());
         watch(modules, /*statistics_too=*/true);
@@ -70,10 +71,13 @@ at::Tensor BlockObservation::run(const at::Tensor& inputs, const ModulePlans& mo
             taps.value.on_states = [this](const at::Tensor& values) { values_->observe(values); };
         }
         next_telling_ = Clock::now() + telling_interval;
-        outputs = forward_all(block_.block(), inputs, plan_.batch_size, reporter_, [this](int64_t, const at::Tensor&) { tell_meanwhile(); });
+        outputs = forward_all(block_.block(), inputs, plan_, reporter_, [&](int64_t, const at::Tensor& batch) {
+            finite = finite && at::isfinite(batch).all().item<bool>();
+            tell_meanwhile();
+        });
     }
     tell();
-    if (!at::isfinite(outputs).all().item<bool>())
+    if (!finite)
         throw RunError(concat(block_.block().name(), ": the unquantized block gives NaN or infinite outputs in ",
                               c10::toString(outputs.scalar_type()), ". Run with --dtype float32."));
     if (observes_experts(modules)) pass_experts(inputs, modules);
@@ -98,7 +102,7 @@ void BlockObservation::observe_again(const at::Tensor& inputs, const ModulePlans
         const BlockHooks hooks(block_.block());
         watch(modules, /*statistics_too=*/false);
         extra_pass();
-        (void)forward_all(block_.block(), inputs, plan_.batch_size, reporter_);
+        pass_all(block_.block(), inputs, plan_, reporter_);
     }
     if (observes_experts(modules)) {
         extra_pass();
@@ -146,7 +150,7 @@ void BlockObservation::pass_experts(const at::Tensor& inputs, const ModulePlans&
         block_.linear(name).on_output = [&observers](const at::Tensor& output) { observers.see_output(output); };
     }
     block_.block().send_all_tokens_to_all_experts(true);
-    (void)forward_all(block_.block(), inputs, plan_.batch_size, reporter_);
+    pass_all(block_.block(), inputs, plan_, reporter_);
 }
 
 void BlockObservation::tell_meanwhile() {

@@ -145,7 +145,11 @@ void plan_block(BlockRecipe& changed, const Reading& reading, const RunPlan& pla
                 changed.tunings.push_back(*tuning);
             }
         }
-        changed.modules.emplace(module.name, ModulePlan{module.scheme, infer_format(module.scheme), index->second, where.expert});
+        ModulePlan todo{module.scheme, infer_format(module.scheme), index->second, where.expert};
+        Modifier modifier = reading.recipe.modifiers[module.modifier];
+        if (auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings)) settings->iters = changed.iters.value_or(settings->iters);
+        todo.opt_rtn = rounds_by_opt_rtn(modifier, module.scheme);
+        changed.modules.emplace(module.name, std::move(todo));
     }
 }
 
@@ -161,7 +165,7 @@ const ModulePlan* first_tuned(const BlockRecipe& recipe) {
 }
 
 bool same_module(const ModulePlan& a, const ModulePlan& b) {
-    return same_scheme(a.scheme, b.scheme) && a.tuning.has_value() == b.tuning.has_value();
+    return same_scheme(a.scheme, b.scheme) && a.tuning.has_value() == b.tuning.has_value() && a.opt_rtn == b.opt_rtn;
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ std::vector<NamedTensor> round_block(const RunPlan& plan, DecoderBlock& block, i
 
 bool needs_samples(const std::string& module, const ModulePlan& plan) {
     const ModuleObservers observers(module, plan);
-    return plan.tuning || observers.wants_inputs() || observers.output;
+    return plan.tuning || observers.needs_inputs() || observers.output;
 }
 
 }  // namespace calibench

@@ -80,11 +80,14 @@ void CalibrationPipeline::embed() {
 
 at::Tensor CalibrationPipeline::embed_all(const std::function<at::Tensor(const at::Tensor& ids)>& embed) {
     const auto& options = plan_.model->options();
-    at::Tensor all = at::empty({input_ids_.size(0), input_ids_.size(1), plan_.summary.hidden_size}, at::device(options.device).dtype(options.dtype));
+    at::Tensor all = plan_.activations->make({input_ids_.size(0), input_ids_.size(1), plan_.summary.hidden_size},
+                                             at::device(options.device).dtype(options.dtype));
     for (int64_t begin = 0; begin < input_ids_.size(0); begin += plan_.batch_size) {
         reporter_.checkpoint();
         const int64_t end = std::min(begin + plan_.batch_size, input_ids_.size(0));
-        all.slice(0, begin, end).copy_(embed(input_ids_.slice(0, begin, end)));
+        const at::Tensor place = all.slice(0, begin, end);
+        place.copy_(embed(input_ids_.slice(0, begin, end)));
+        plan_.activations->set_aside(place);
     }
     return all;
 }
@@ -157,11 +160,14 @@ void CalibrationPipeline::calibrate_head() {
     const int64_t count = observers.wants_inputs() || observers.output ? hidden_.reference.size(0) : 0;
     for (int64_t begin = 0; begin < count; begin += plan_.batch_size) {
         reporter_.checkpoint();
-        const at::Tensor input = plan_.model->final_norm(hidden_.reference.slice(0, begin, std::min(begin + plan_.batch_size, count)));
+        const at::Tensor batch = hidden_.reference.slice(0, begin, std::min(begin + plan_.batch_size, count));
+        const at::Tensor input = plan_.model->final_norm(batch.to(plan_.model->options().device));
+        plan_.activations->set_aside(batch);
         observers.see_input(input);
         if (observers.output) observers.see_output(head.forward(input));
     }
     store_outer(head, source.tensor(owner + ".weight").to(head.weight.device()), *plan_.head, observers);
+    source.release(owner + ".weight");
     reporter_.advance(1);
 }
 
@@ -179,6 +185,7 @@ void CalibrationPipeline::export_as_they_are(const std::string& prefix) {
         if (name.rfind(prefix, 0) != 0 || !exported_.insert(name).second) continue;
         reporter_.checkpoint();
         plan_.writer->add({{name, source.tensor(name)}});
+        source.release(name);
     }
 }
 

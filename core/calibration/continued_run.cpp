@@ -69,6 +69,7 @@ ContinuedRun continue_run(const RunConfig& requested) {
     continued.config.output_dir = requested.output_dir;
     continued.config.device = requested.device;
     continued.config.threads = requested.threads;
+    continued.config.max_memory = requested.max_memory;
     continued.config.resume = true;
     continued.outcomes.resize(static_cast<size_t>(stored.run.blocks_done));
     for (const auto& event : stored.run.events) {

@@ -22,19 +22,29 @@ void FloatBlock::put_back() {
     if (KeyValueTaps* taps = block_.key_value_taps()) taps->key = taps->value = {};
 }
 
-at::Tensor forward_all(DecoderBlock& block, const at::Tensor& inputs, int64_t batch_size, RunReporter& reporter,
-                       const std::function<void(int64_t begin, const at::Tensor& outputs)>& on_batch) {
-    at::Tensor outputs = at::empty_like(inputs);
+void pass_all(DecoderBlock& block, const at::Tensor& inputs, const RunPlan& plan, RunReporter& reporter, const OnBatch& on_batch) {
     const int64_t count = inputs.size(0);
-    for (int64_t begin = 0; begin < count; begin += batch_size) {
+    for (int64_t begin = 0; begin < count; begin += plan.batch_size) {
         reporter.checkpoint();
-        const int64_t end = std::min(begin + batch_size, count);
-        const at::Tensor batch = block.forward(inputs.slice(0, begin, end), {});
-        outputs.slice(0, begin, end).copy_(batch);
-        if (on_batch) on_batch(begin, batch);
+        const int64_t end = std::min(begin + plan.batch_size, count);
+        const at::Tensor batch = inputs.slice(0, begin, end);
+        const at::Tensor outputs = block.forward(batch.to(plan.model->options().device), {});
+        plan.activations->set_aside(batch);
+        if (on_batch) on_batch(begin, outputs);
         reporter.advance(static_cast<double>(end - begin));
     }
-    return outputs;
+}
+
+at::Tensor forward_all(DecoderBlock& block, const at::Tensor& inputs, const RunPlan& plan, RunReporter& reporter, const OnBatch& on_batch) {
+    const ComputeOptions& options = plan.model->options();
+    at::Tensor all = plan.activations->make(inputs.sizes(), at::device(options.device).dtype(options.dtype));
+    pass_all(block, inputs, plan, reporter, [&](int64_t begin, const at::Tensor& outputs) {
+        const at::Tensor place = all.slice(0, begin, begin + outputs.size(0));
+        place.copy_(outputs);
+        plan.activations->set_aside(place);
+        if (on_batch) on_batch(begin, outputs);
+    });
+    return all;
 }
 
 }  // namespace calibench

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
 #include "core/models/causal_lm.h"
 
@@ -29,8 +30,12 @@ private:
     std::map<std::string, at::Tensor> weights_;
 };
 
-/// The block over all samples [samples, seq, hidden], batch by batch, to the same shape; a run may be stopped between any two.
-[[nodiscard]] at::Tensor forward_all(DecoderBlock& block, const at::Tensor& inputs, int64_t batch_size, RunReporter& reporter,
-                                     const std::function<void(int64_t begin, const at::Tensor& outputs)>& on_batch = {});
+using OnBatch = std::function<void(int64_t begin, const at::Tensor& outputs)>;
+
+/// The block over all samples [samples, seq, hidden], batch by batch; a run may be stopped between any two.
+void pass_all(DecoderBlock& block, const at::Tensor& inputs, const RunPlan& plan, RunReporter& reporter, const OnBatch& on_batch = {});
+/// The same, and what comes out of it, of the inputs' shape, in the plan's activation cache.
+[[nodiscard]] at::Tensor forward_all(DecoderBlock& block, const at::Tensor& inputs, const RunPlan& plan, RunReporter& reporter,
+                                     const OnBatch& on_batch = {});
 
 }  // namespace calibench

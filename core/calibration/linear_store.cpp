@@ -6,11 +6,19 @@
 
 namespace calibench {
 
+/// Weights compared at a time: a head in float32 would be the largest thing in memory.
+static constexpr int64_t weights_at_a_time = 1 << 22;
+
 static double sqnr_db(const at::Tensor& weight, const at::Tensor& stored) {
-    const at::Tensor exact = weight.to(at::kFloat);
-    const double signal = at::sum(exact * exact, at::kDouble).item<double>();
-    const at::Tensor error = exact - stored.to(at::kFloat);
-    return 10 * std::log10(signal / at::sum(error * error, at::kDouble).item<double>());
+    const int64_t rows = std::max<int64_t>(1, weights_at_a_time / weight.size(1));
+    double signal = 0, noise = 0;
+    for (int64_t begin = 0; begin < weight.size(0); begin += rows) {
+        const auto slice = [&](const at::Tensor& all) { return all.slice(0, begin, begin + rows).to(at::kFloat); };
+        const at::Tensor exact = slice(weight), error = exact - slice(stored);
+        signal += at::sum(exact.square(), at::kDouble).item<double>();
+        noise += at::sum(error.square(), at::kDouble).item<double>();
+    }
+    return 10 * std::log10(signal / noise);
 }
 
 StoredLinear store_linear(Linear& linear, const at::Tensor& weight, const ModulePlan& plan, const ModuleQParams& qparams, const at::Tensor& integers) {

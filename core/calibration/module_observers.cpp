@@ -15,7 +15,8 @@ static std::unique_ptr<Observer> make_activation_observer(const std::string& mod
 ModuleObservers::ModuleObservers(const std::string& module, const ModulePlan& plan)
     : input(make_activation_observer(module, "input", plan.scheme.input_activations)),
       output(make_activation_observer(module, "output", plan.scheme.output_activations)) {
-    if (!plan.scheme.weights || plan.tuning) return;
+    if (plan.opt_rtn) energy = std::make_unique<InputEnergy>();
+    if (!plan.scheme.weights || plan.tuning || plan.opt_rtn) return;
     const QuantizationArgs& args = *plan.scheme.weights;
     weight = make_observer(weight_observer_name(args.observer.value_or("memoryless_minmax")), "weight", args, ObservedModule{module});
 }
@@ -23,6 +24,7 @@ ModuleObservers::ModuleObservers(const std::string& module, const ModulePlan& pl
 void ModuleObservers::see_input(const at::Tensor& values) const {
     if (input) input->observe(values);
     if (weight && weight->wants_inputs()) weight->observe_input(values);
+    if (energy) energy->observe(values);
 }
 
 void ModuleObservers::see_output(const at::Tensor& values) const {

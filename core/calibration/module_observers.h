@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/autoround/opt_rtn.h"
 #include "core/calibration/run_plan.h"
 #include "core/checkpoint/compressor.h"
 #include "core/observers/observer.h"
@@ -14,13 +15,15 @@ struct ModuleObservers {
     std::unique_ptr<Observer> weight;  ///< of a weight to be rounded to nearest; AutoRound needs none
     std::unique_ptr<Observer> input;   ///< of static inputs, or of the static part of "local" ones
     std::unique_ptr<Observer> output;  ///< of static outputs
+    std::unique_ptr<InputEnergy> energy;  ///< for opt_rtn, which weighs by it, but can do without
 
     ModuleObservers(const std::string& module, const ModulePlan& plan);
 
     /// Each throws RunError, naming module and count, when NaN or infinity passes.
     void see_input(const at::Tensor& input) const;
     void see_output(const at::Tensor& output) const;
-    [[nodiscard]] bool wants_inputs() const { return input || (weight && weight->wants_inputs()); }
+    [[nodiscard]] bool wants_inputs() const { return needs_inputs() || energy; }
+    [[nodiscard]] bool needs_inputs() const { return input || (weight && weight->wants_inputs()); }
 
     /// Static scales of inputs and outputs, in the dtype they are stored in.
     [[nodiscard]] ModuleQParams activations(at::ScalarType dtype) const;

@@ -28,6 +28,7 @@ constexpr double kShareOfMatrixProducts = 0.4;
 struct BlockSize {
     int64_t weights = 0;            ///< of all its Linears
     double active_weights = 0;      ///< those one token meets: of experts only the chosen ones
+    int64_t quantized_weights = 0;
     int64_t tuned_weights = 0;
     int64_t widest_intermediate = 0;
 };
@@ -110,6 +111,7 @@ private:
             block.widest_intermediate = std::max(block.widest_intermediate, module.shape[0]);
             const ResolvedModule* quantized = resolved_.find(module.name);
             if (!quantized) continue;
+            block.quantized_weights += size;
             if (const AutoRoundSettings* settings = tuning_of(*quantized)) {
                 block.tuned_weights += size;
                 iters_ = std::max(iters_, settings->iters);
@@ -128,9 +130,13 @@ private:
             const int64_t tuning = block.tuned_weights * (2 * 4 + 2 * number_bytes);
             // Autograd keeps about ten hidden-sized and four intermediate-sized tensors of a batch.
             const int64_t activations = batch_size_ * config_.seq_len * (10 * model_.hidden_size + 4 * block.widest_intermediate) * number_bytes;
-            largest = std::max(largest, block.weights * number_bytes + tuning + activations);
+            // What a reader will see stands beside the weights it comes from.
+            const int64_t rounded = (block.quantized_weights - block.tuned_weights) * number_bytes;
+            largest = std::max(largest, block.weights * number_bytes + rounded + tuning + activations);
         }
-        report_.peak_memory_bytes = kLibraryBytes + largest + 4 * hidden_states;  // X, Xq, Y, and what comes of Xq
+        int64_t cached = 4 * hidden_states;  // X, Xq, Y, and what comes of Xq
+        if (config_.max_memory > 0) cached = std::min(cached, config_.max_memory);
+        report_.peak_memory_bytes = kLibraryBytes + largest + cached;
     }
 
     /// Two forward passes of all samples, and three passes per tuned sample.

@@ -15,7 +15,7 @@ struct PreflightReport {
     int64_t source_bytes = 0;
     int64_t compressed_bytes = 0;            ///< all tensors of the export
     double bits_per_quantized_weight = 0;    ///< scales and zero points included
-    int64_t peak_memory_bytes = 0;           ///< an estimate: the largest block at work and the cached activations
+    int64_t peak_memory_bytes = 0;           ///< an estimate: the largest block at work and the cached activations that are not in files
     double run_seconds = 0;                  ///< an estimate from this machine's matrix product
 
     [[nodiscard]] bool ok() const;           ///< no error among the diagnostics

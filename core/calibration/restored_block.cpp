@@ -70,14 +70,14 @@ void run_restored_block(const RunPlan& plan, DecoderBlock& block, int64_t index,
     reporter.enter_block(index);
     reporter.enter_stage("restoring");
     const bool same_inputs = hidden.quantized.is_same(hidden.reference);
-    hidden.reference = forward_all(block, hidden.reference, plan.batch_size, reporter);
+    hidden.reference = forward_all(block, hidden.reference, plan, reporter);
     if (same_inputs && !BlockCalibration::quantizes(plan, index)) {
         hidden.quantized = hidden.reference;
         reporter.advance(static_cast<double>(plan.samples.num_samples));
         return;
     }
     restore(block, finished, plan);
-    hidden.quantized = forward_all(block, hidden.quantized, plan.batch_size, reporter);
+    hidden.quantized = forward_all(block, hidden.quantized, plan, reporter);
 }
 
 double work_of_restoring(const RunPlan& plan) {

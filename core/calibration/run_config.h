@@ -22,6 +22,7 @@ struct RunConfig {
     std::string device = "auto";             ///< auto | cpu | cuda | cuda:N
     std::string dtype = "auto";              ///< auto | float32 | bfloat16
     int threads = 0;                         ///< 0: all cores
+    int64_t max_memory = 0;                  ///< bytes of cached activations; what is beyond lies in files. 0: no limit
     bool resume = false;                     ///< go on behind the last finished block of the run in run_dir
 
     bool operator==(const RunConfig&) const = default;

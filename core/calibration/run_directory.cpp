@@ -77,6 +77,7 @@ RunConfig config_of(const nlohmann::json& about, const fs::path& run_dir) {
         config.device = stored.at("device").get<std::string>();
         config.dtype = stored.at("dtype").get<std::string>();
         config.threads = stored.at("threads").get<int>();
+        config.max_memory = stored.value("max_memory", int64_t{0});  // older runs have none
         config.recipe_yaml = about.at("recipe").get<std::string>();
     } catch (const nlohmann::json::exception&) {
         throw InputError(concat((run_dir / about_name).string(), " does not tell all that a run depends on. It is damaged, or of another version."));
@@ -126,6 +127,7 @@ nlohmann::json to_json(const RunConfig& config) {
         {"num_samples", config.num_samples}, {"seq_len", config.seq_len},
         {"batch_size", value_or_null(config.batch_size)}, {"iters", value_or_null(config.iters)},
         {"seed", config.seed}, {"device", config.device}, {"dtype", config.dtype}, {"threads", config.threads},
+        {"max_memory", config.max_memory},
     };
 }
 

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <set>
 
+#include "core/autoround/opt_rtn.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/calibration/block_rounding.h"
@@ -46,6 +47,7 @@ void check_numbers(const RunConfig& config, Problems& problems) {
     if (config.batch_size && *config.batch_size < 1) problems.add("The batch size must be at least 1.");
     if (config.iters && *config.iters < 0) problems.add("The number of iterations cannot be negative.");
     if (config.threads < 0) problems.add("The number of threads cannot be negative.");
+    if (config.max_memory < 0) problems.add("The memory for activations cannot be negative.");
 }
 
 std::string place_and_message(const Diagnostic& diagnostic) {
@@ -83,6 +85,7 @@ void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved) {
         const ModuleInfo& where = *info.at(module.name);
         ModulePlan todo{module.scheme, infer_format(module.scheme), tuning_index[module.modifier], where.expert};
         if (where.block >= 0) {
+            todo.opt_rtn = rounds_by_opt_rtn(plan.recipe.modifiers[module.modifier], module.scheme);
             plan.blocks[static_cast<size_t>(where.block)].emplace(module.name, std::move(todo));
             continue;
         }
@@ -113,6 +116,14 @@ void check_disk_space(const RunPlan& plan, Problems& problems) {
     if (static_cast<double>(space.available) < needed)
         problems.add(concat(directory.string(), " has ", format_bytes(double(space.available)), " free, and the export may need ",
                             format_bytes(needed), ". Free some space or choose another output directory."));
+}
+
+/// Activations that memory has no room for lie with the run, or else beside the export.
+std::filesystem::path directory_for_activations(const RunConfig& config) {
+    if (!config.run_dir.empty()) return config.run_dir;
+    if (config.output_dir.empty()) return std::filesystem::temp_directory_path();
+    const auto output = std::filesystem::absolute(config.output_dir / "").lexically_normal();  // "out" or "out/", it ends in a slash
+    return output.parent_path().parent_path();
 }
 
 void open_model(RunPlan& plan, Problems& problems) {
@@ -194,6 +205,12 @@ std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPla
     return options;
 }
 
+bool rounds_by_opt_rtn(const Modifier& modifier, const QuantizationScheme& scheme) {
+    const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
+    return settings && settings->iters == 0 && !settings->disable_opt_rtn && scheme.weights && has_opt_rtn(*scheme.weights) &&
+           scheme.weights->observer.value_or("memoryless_minmax") == "memoryless_minmax";
+}
+
 nlohmann::json quantization_config_of(const ResolvedRecipe& resolved, const ModelSummary& model) {
     std::vector<std::pair<std::string, QuantizationScheme>> groups;
     for (const auto& module : resolved.modules)
@@ -237,6 +254,7 @@ RunPlan prepare_run(const RunConfig& config) {
     problems.throw_if_any();
 
     plan.batch_size = std::max<int64_t>(1, std::min(config.batch_size.value_or(plan.batch_size), plan.samples.num_samples));
+    plan.activations = std::make_unique<ActivationCache>(config.max_memory, directory_for_activations(config));
     plan.quantization_config = quantization_config_of(resolved, plan.summary);
     return plan;
 }

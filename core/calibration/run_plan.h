@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/autoround/auto_round_options.h"
+#include "core/calibration/activation_cache.h"
 #include "core/calibration/run_config.h"
 #include "core/calibration/run_events.h"
 #include "core/checkpoint/checkpoint_writer.h"
@@ -24,6 +25,7 @@ struct ModulePlan {
     CompressionFormat format = CompressionFormat::Dense;
     std::optional<size_t> tuning;  ///< index into RunPlan::tunings; unset: round to nearest
     int64_t expert = -1;
+    bool opt_rtn = false;  ///< rounded to nearest by opt_rtn(), not by what an observer finds
 };
 
 /// By module name; std::map, so that every walk over it has one order.
@@ -47,6 +49,7 @@ struct RunPlan {
 
     nlohmann::json quantization_config;
     std::unique_ptr<CheckpointWriter> writer;  ///< null: calibrate without export
+    std::unique_ptr<ActivationCache> activations;  ///< X, Xq and Y
     std::vector<std::string> warnings;
     std::vector<BlockFinished> done;           ///< the first blocks, finished by an earlier part of this run
 
@@ -63,6 +66,8 @@ void apply_overrides(Recipe& recipe, const RunConfig& config);
 
 /// What AutoRound is to do with the modules of `modifier`; unset: they are rounded to nearest.
 [[nodiscard]] std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPlan& plan);
+/// Whether the module is one for opt_rtn(): AutoRoundModifier's own way without iterations, unless a weight observer is asked for.
+[[nodiscard]] bool rounds_by_opt_rtn(const Modifier& modifier, const QuantizationScheme& scheme);
 /// What config.json of the export says of its modules: distinct schemes in model order, named as the reference names them.
 [[nodiscard]] nlohmann::json quantization_config_of(const ResolvedRecipe& resolved, const ModelSummary& model);
 

@@ -24,4 +24,21 @@ private:
     uint64_t size_ = 0;
 };
 
+/// Memory that lies in a file without a name: the operating system may write it out, and nothing is left of it when it ends.
+class ScratchMap {
+public:
+    /// `size` bytes on the disk of `directory`. Throws RunError when that is full or cannot be written.
+    ScratchMap(const std::filesystem::path& directory, uint64_t size);
+    ~ScratchMap();
+    ScratchMap(const ScratchMap&) = delete;
+    ScratchMap& operator=(const ScratchMap&) = delete;
+
+    [[nodiscard]] char* bytes() const { return bytes_; }  ///< at least one page
+    [[nodiscard]] uint64_t size() const { return size_; }
+
+private:
+    char* bytes_ = nullptr;
+    uint64_t size_ = 0;
+};
+
 }  // namespace calibench

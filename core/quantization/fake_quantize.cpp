@@ -1,5 +1,7 @@
 #include "core/quantization/fake_quantize.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -75,14 +77,61 @@ at::Tensor by_block(const at::Tensor& x, QParams qparams, const QuantizationArgs
 }
 
 /// Arranges x so that its scales broadcast, applies the operation, and puts the elements back in their places.
+at::Tensor apply_at_once(const at::Tensor& x, const QParams& qparams, const QuantizationArgs& args, at::ScalarType grouped_output_dtype,
+                         const at::Tensor& g_idx, const ElementOp& op) {
+    if (args.strategy == Strategy::Block) return by_block(x, qparams, args, op);
+    if (is_grouped(args)) return by_group(x, qparams, args, grouped_output_dtype, g_idx, op);
+    return op(x, qparams);
+}
+
+/// Elements worked on at a time: a head's temporaries would be the largest thing in memory.
+constexpr int64_t elements_at_a_time = 1 << 23;
+
+/// Cuts a large weight and its scales into slices of whole rows, which know nothing of each other.
+class RowSlices {
+public:
+    RowSlices(const at::Tensor& x, const QParams& qparams, const QuantizationArgs& args, const at::Tensor& g_idx) : qparams_(qparams) {
+        if (x.dim() != 2 || x.numel() <= elements_at_a_time || g_idx.defined()) return;
+        if (args.strategy == Strategy::Block && args.block_structure) height_ = args.block_structure->at(0);
+        const at::Tensor& scale = qparams.scale;
+        const bool has_rows = args.strategy == Strategy::Block || args.strategy == Strategy::Channel || is_grouped(args);
+        shares_scale_ = scale.numel() == 1;
+        if (!shares_scale_ && !(has_rows && scale.dim() == 2 && scale.size(0) == (x.size(0) + height_ - 1) / height_)) return;
+        if (qparams.zero_point.defined() && qparams.zero_point.sizes() != scale.sizes()) return;
+        rows_ = std::max<int64_t>(1, elements_at_a_time / x.size(1) / height_) * height_;
+    }
+
+    /// 0: all at once.
+    [[nodiscard]] int64_t rows() const { return rows_; }
+    [[nodiscard]] QParams qparams_of(int64_t first_row) const {
+        if (shares_scale_) return qparams_;
+        QParams part = qparams_;
+        for (at::Tensor* tensor : {&part.scale, &part.zero_point})
+            if (tensor->defined()) *tensor = tensor->slice(0, first_row / height_, (first_row + rows_) / height_);
+        return part;
+    }
+
+private:
+    const QParams& qparams_;
+    int64_t height_ = 1;  ///< rows that share a scale
+    int64_t rows_ = 0;
+    bool shares_scale_ = false;
+};
+
 at::Tensor apply(const at::Tensor& x, const QParams& qparams, const QuantizationArgs& args, at::ScalarType grouped_output_dtype,
                  const at::Tensor& g_idx, const ElementOp& op) {
     const c10::NoGradGuard no_grad;
     if (!qparams.scale.defined()) throw InputError("quantization needs a scale");
     try {
-        if (args.strategy == Strategy::Block) return by_block(x, qparams, args, op);
-        if (is_grouped(args)) return by_group(x, qparams, args, grouped_output_dtype, g_idx, op);
-        return op(x, qparams);
+        const RowSlices slices(x, qparams, args, g_idx);
+        if (slices.rows() == 0) return apply_at_once(x, qparams, args, grouped_output_dtype, g_idx, op);
+        at::Tensor all;
+        for (int64_t begin = 0; begin < x.size(0); begin += slices.rows()) {
+            const at::Tensor part = apply_at_once(x.slice(0, begin, begin + slices.rows()), slices.qparams_of(begin), args, grouped_output_dtype, {}, op);
+            if (!all.defined()) all = at::empty(x.sizes(), part.options());
+            all.slice(0, begin, begin + slices.rows()).copy_(part);
+        }
+        return all;
     } catch (const c10::Error&) {
         throw InputError(concat("a scale of shape ", qparams.scale.sizes(), " does not fit a tensor of shape ", x.sizes(),
                                 " quantized as ", describe(args)));

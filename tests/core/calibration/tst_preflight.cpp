@@ -76,6 +76,20 @@ private Q_SLOTS:
         QVERIFY(check_before_run(large).peak_memory_bytes > 2 * check_before_run(small).peak_memory_bytes);
     }
 
+    void activations_in_files_take_no_memory() {
+        RunConfig run = config("tiny-llama-shakespeare", "AutoRoundModifier: {scheme: W8A16, ignore: [lm_head], iters: 10}");
+        run.num_samples = 4096;
+        run.seq_len = 512;
+        const int64_t all = check_before_run(run).peak_memory_bytes;
+        run.max_memory = 100 << 20;
+        const int64_t some = check_before_run(run).peak_memory_bytes;
+        run.max_memory = 200 << 20;
+        QCOMPARE(check_before_run(run).peak_memory_bytes - some, int64_t(100 << 20));
+        QVERIFY(all > 2 * some);
+        run.max_memory = int64_t(1) << 50;
+        QCOMPARE(check_before_run(run).peak_memory_bytes, all);
+    }
+
     void bad_input_is_an_input_error() {
         QVERIFY_EXCEPTION_THROWN((void)check_before_run(config("no-such-model", "")), InputError);
         QVERIFY_EXCEPTION_THROWN((void)check_before_run(config("tiny-llama-shakespeare", ""), {.tensor_parallel = 0}), InputError);

@@ -174,6 +174,41 @@ private Q_SLOTS:
         QVERIFY(at::equal(quantize(weight, qparams, args, at::kChar, at::full_like(g_idx, -1)), quantize(weight, qparams, args, at::kChar)));
     }
 
+    void large_weights_are_worked_on_in_slices_data() {
+        QTest::addColumn<QString>("scheme");
+        QTest::addColumn<int>("height");
+        QTest::newRow("group") << R"({"num_bits": 4, "group_size": 64, "symmetric": false})" << 1;
+        QTest::newRow("channel") << R"({"num_bits": 8, "strategy": "channel", "symmetric": false})" << 1;
+        QTest::newRow("tensor") << R"({"num_bits": 8, "strategy": "tensor"})" << 0;
+        QTest::newRow("ragged blocks") << R"({"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [128, 128]})" << 128;
+    }
+    /// A slice of a whole is what the slice is alone.
+    void large_weights_are_worked_on_in_slices() {
+        QFETCH(QString, scheme);
+        QFETCH(int, height);
+        const QuantizationArgs args = quantization_args_from_json(json::parse(scheme.toStdString()));
+        const int64_t rows = 2500, columns = 4096, half = 1280;
+        const at::Tensor weight = heavy_tailed({rows, columns}, 3);
+        const std::vector<int64_t> shape = height == 0 ? std::vector<int64_t>{1} : weight_scale_shape(args, rows, columns);
+        QParams qparams{at::rand(shape, at::detail::createCPUGenerator(5), at::TensorOptions(at::kFloat)) * 0.01 + 0.001, {}, {}};
+        if (!args.symmetric) qparams.zero_point = (at::rand(shape, at::detail::createCPUGenerator(6), at::TensorOptions(at::kFloat)) * 4).to(at::kChar);
+        const auto part = [&](int64_t begin, int64_t end) {
+            QParams some = qparams;
+            if (height > 0)
+                for (at::Tensor* tensor : {&some.scale, &some.zero_point})
+                    if (tensor->defined()) *tensor = tensor->slice(0, begin / height, (end + height - 1) / height);
+            return some;
+        };
+        const at::Tensor q = quantize(weight, qparams, args), restored = dequantize(q, qparams, args), faked = fake_quantize(weight, qparams, args);
+        for (const auto& [begin, end] : {std::pair(int64_t{0}, half), std::pair(half, rows)}) {
+            const at::Tensor alone = quantize(weight.slice(0, begin, end), part(begin, end), args);
+            QVERIFY(at::equal(q.slice(0, begin, end), alone));
+            QVERIFY(at::equal(restored.slice(0, begin, end), dequantize(alone, part(begin, end), args)));
+            QVERIFY(at::equal(faked.slice(0, begin, end), fake_quantize(weight.slice(0, begin, end), part(begin, end), args)));
+        }
+        QVERIFY(q.is_contiguous());
+    }
+
     void shapes_that_do_not_fit_are_refused() {
         const QuantizationArgs channel = quantization_args_from_json({{"strategy", "channel"}});
         const at::Tensor weight = at::ones({4, 8});
