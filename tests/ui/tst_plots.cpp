@@ -116,6 +116,9 @@ private Q_SLOTS:
         QCOMPARE(bars[0]->bars().size(), 2u);
         QCOMPARE(bars[0]->bars()[0].max, 0.75);
         QVERIFY(bars[0]->bars()[0].moving);
+        QVERIFY(bars[0]->bars()[0].fresh);  // pale at first
+        QTRY_VERIFY(!bars[0]->bars()[0].fresh);
+        QVERIFY(bars[0]->bars()[0].moving);
         QVERIFY(bars[0]->bars()[0].key < bars[0]->bars()[1].key);
         const QCPRange shown = bars[0]->valueAxis()->range();
         QVERIFY(shown.lower < -0.5 && shown.upper > 0.75 && shown.upper < 2);  // the NaN does not stretch the axis

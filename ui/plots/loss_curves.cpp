@@ -51,23 +51,32 @@ void LossCurves::draw(QCPPainter* painter) {
 
 void LossCurves::drawBehind(QCPPainter* painter) {
     const std::vector<Line> all = lines();
-    const double ratio = painter->device()->devicePixelRatioF();
-    Backdrop now{.shown = m_shown, .area = clipRect(), .x = keyAxis()->range(), .y = valueAxis()->range(),
-                 .scaleType = valueAxis()->scaleType(), .pixelRatio = ratio, .colour = colour({}).rgb()};
+    const QRect area = clipRect();
+    const QCPRange seen = keyAxis()->range();
+    Backdrop now{.shown = m_shown, .size = area.size(), .y = valueAxis()->range(), .scaleType = valueAxis()->scaleType(),
+                 .pixelRatio = pixelRatio(painter), .colour = colour({}).rgb()};
     for (const Line& line : all)
         if (line.role == Line::Role::Behind) now.points += attempt(line).losses.size();
     if (now.points == 0) return;
-    if (now != m_backdrop || m_backdropPicture.isNull()) {
-        m_backdrop = now;  // while one block is tuned the others stay as they are: drawn once, until the axes move
-        m_backdropPicture = pictureBehind(all, ratio);
+
+    // While one block is tuned the others stay as they are: drawn once, and beyond the edges as soon as the view is moved.
+    const bool same = now == m_backdrop && std::abs(seen.size() - m_seen.size()) * area.width() < 0.25 * seen.size();
+    if (!same || seen.lower < m_pictured.lower || seen.upper > m_pictured.upper) {
+        const double margin = same ? 0.5 * seen.size() : 0;
+        m_pictured = QCPRange(seen.lower - margin, seen.upper + margin);
+        m_seen = seen;
+        m_backdrop = now;
+        m_backdropPicture = pictureBehind(all, QSize(same ? 2 * area.width() : area.width(), area.height()), now.pixelRatio);
     }
-    painter->drawImage(now.area.topLeft(), m_backdropPicture);
+    const double skipped = (seen.lower - m_pictured.lower) / seen.size() * area.width();
+    painter->drawImage(area.topLeft(), m_backdropPicture,
+                       QRectF(std::round(skipped * now.pixelRatio), 0, area.width() * now.pixelRatio, m_backdropPicture.height()).toRect());
 }
 
-QImage LossCurves::pictureBehind(const std::vector<Line>& lines, double ratio) const {
-    LineRaster raster(clipRect().size(), ratio, 1);
+QImage LossCurves::pictureBehind(const std::vector<Line>& lines, QSize size, double ratio) const {
+    LineRaster raster(size, ratio, 1);
     for (const Line& line : lines)
-        if (line.role == Line::Role::Behind) rasterSeries(raster, attempt(line).losses, keyAxis(), valueAxis());
+        if (line.role == Line::Role::Behind) rasterSeries(raster, attempt(line).losses, m_pictured, valueAxis());
     return raster.picture(colour({}));
 }
 

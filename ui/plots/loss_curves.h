@@ -43,16 +43,16 @@ private:
     [[nodiscard]] const AttemptRecord& attempt(const Line& line) const;
     [[nodiscard]] QColor colour(const Line& line) const;
     void drawBehind(QCPPainter* painter);
-    [[nodiscard]] QImage pictureBehind(const std::vector<Line>& lines, double ratio) const;
+    [[nodiscard]] QImage pictureBehind(const std::vector<Line>& lines, QSize size, double ratio) const;
     void drawMarks(QCPPainter* painter, const Line& line) const;
     void drawKey(QCPPainter* painter, const std::vector<Line>& lines) const;
 
-    /// What the picture of the lines behind depends on.
+    /// What the picture of the lines behind depends on, beside the range of iterations.
     struct Backdrop {
         int shown = -1;
         size_t points = 0;
-        QRect area;
-        QCPRange x, y;
+        QSize size;
+        QCPRange y;
         int scaleType = 0;
         double pixelRatio = 0;
         QRgb colour = 0;
@@ -64,6 +64,8 @@ private:
     PlotTheme m_theme;
     Backdrop m_backdrop;
     QImage m_backdropPicture;
+    QCPRange m_seen;      ///< when it was drawn
+    QCPRange m_pictured;  ///< all that it shows
 };
 
 }  // namespace calibench

@@ -5,16 +5,12 @@
 
 namespace calibench {
 
-namespace {
-
-bool isFinite(const RangeBar& bar) { return std::isfinite(bar.min) && std::isfinite(bar.max); }
-
-}  // namespace
+bool RangeBar::finite() const { return std::isfinite(min) && std::isfinite(max); }
 
 std::vector<RangeBar> mergePerColumn(const std::vector<RangeBar>& bars, double columnsPerUnit) {
     std::vector<RangeBar> out;
     for (const RangeBar& bar : bars) {
-        const bool shares = !out.empty() && isFinite(bar) && isFinite(out.back()) &&
+        const bool shares = !out.empty() && bar.finite() && out.back().finite() &&
                             std::floor(out.back().key * columnsPerUnit) == std::floor(bar.key * columnsPerUnit);
         if (!shares) {
             out.push_back(bar);
@@ -26,6 +22,7 @@ std::vector<RangeBar> mergePerColumn(const std::vector<RangeBar>& bars, double c
         merged.low = std::min(merged.low, bar.low);
         merged.high = std::max(merged.high, bar.high);
         merged.moving = merged.moving || bar.moving;
+        merged.fresh = merged.fresh && bar.fresh;
     }
     return out;
 }
@@ -34,40 +31,10 @@ double RangeBars::pixelWidth(const QCPAxis* keyAxis, double keyUnits) {
     return std::clamp(keyUnits * std::abs(keyAxis->coordToPixel(1) - keyAxis->coordToPixel(0)), 1.0, 26.0);
 }
 
-void RangeBars::setColours(const QColor& fill, const QColor& faint, const QColor& highlight) {
+void RangeBars::setColours(const QColor& fill, const QColor& faint, const QColor& faintest) {
     m_fill = fill;
     m_faint = faint;
-    m_highlight = highlight;
-}
-
-void RangeBars::draw(QCPPainter* painter) {
-    const double pixelsPerUnit = std::abs(keyAxis()->coordToPixel(1) - keyAxis()->coordToPixel(0));
-    const double width = pixelWidth(keyAxis(), m_width);
-    painter->setAntialiasing(false);
-    for (const RangeBar& bar : mergePerColumn(m_bars, pixelsPerUnit))
-        if (keyAxis()->range().contains(bar.key)) drawBar(painter, bar, width);
-}
-
-void RangeBars::drawBar(QCPPainter* painter, const RangeBar& bar, double width) const {
-    const double x = keyAxis()->coordToPixel(bar.key);
-    if (!isFinite(bar)) {
-        const double y = valueAxis()->coordToPixel(std::clamp(0.0, valueAxis()->range().lower, valueAxis()->range().upper));
-        painter->setPen(QPen(m_highlight, 2));
-        painter->drawLine(QPointF(x - 4, y - 4), QPointF(x + 4, y + 4));
-        painter->drawLine(QPointF(x - 4, y + 4), QPointF(x + 4, y - 4));
-        return;
-    }
-    const auto box = [&](double from, double to, double boxWidth) {
-        const double top = valueAxis()->coordToPixel(to), bottom = valueAxis()->coordToPixel(from);
-        return QRectF(x - boxWidth / 2, top, boxWidth, std::max(1.0, bottom - top));
-    };
-    painter->setPen(Qt::NoPen);
-    painter->fillRect(box(bar.min, bar.max, width), m_faint);
-    painter->fillRect(box(bar.low, bar.high, width), m_fill);
-    if (!bar.moving) return;
-    painter->setBrush(Qt::NoBrush);
-    painter->setPen(QPen(m_highlight, 1));  // dots would cost more than all the bars
-    painter->drawRect(box(bar.min, bar.max, width + 4));
+    m_faintest = faintest;
 }
 
 void RangeBars::drawLegendIcon(QCPPainter* painter, const QRectF& rect) const {
@@ -97,7 +64,7 @@ QCPRange RangeBars::getValueRange(bool& foundRange, QCP::SignDomain, const QCPRa
     foundRange = false;
     QCPRange range;
     for (const RangeBar& bar : m_bars) {
-        if (!isFinite(bar) || (inKeyRange.size() > 0 && !inKeyRange.contains(bar.key))) continue;
+        if (!bar.finite() || (inKeyRange.size() > 0 && !inKeyRange.contains(bar.key))) continue;
         const QCPRange own(bar.min, bar.max);
         if (foundRange)
             range.expand(own);

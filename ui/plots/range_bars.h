@@ -12,13 +12,16 @@ struct RangeBar {
     double min = 0, max = 0;
     double low = 0, high = 0;  ///< the percentiles inside
     bool moving = false;       ///< changed a moment ago
+    bool fresh = false;        ///< and was not there before
+    [[nodiscard]] bool finite() const;
 };
 
 /// At most one bar per pixel column: the lowest minimum and the highest maximum of those that share it, never an average.
 /// `bars` must be sorted by key.
 [[nodiscard]] std::vector<RangeBar> mergePerColumn(const std::vector<RangeBar>& bars, double columnsPerUnit);
 
-/// Bars from min to max, filled between the percentiles. A range that is not finite is a cross at the zero line.
+/// The bars of one projection from min to max, filled between the percentiles, and their entry in the legend. A RangePainter
+/// draws them.
 class RangeBars : public QCPAbstractPlottable {
 public:
     RangeBars(QCPAxis* keyAxis, QCPAxis* valueAxis) : QCPAbstractPlottable(keyAxis, valueAxis) {}
@@ -26,25 +29,27 @@ public:
     void setBars(std::vector<RangeBar> bars) { m_bars = std::move(bars); }
     [[nodiscard]] const std::vector<RangeBar>& bars() const { return m_bars; }
     void setWidth(double keyUnits) { m_width = keyUnits; }
+    [[nodiscard]] double width() const { return m_width; }
     /// Pixels that a bar of so many key units takes: neither a hair nor a block.
     [[nodiscard]] static double pixelWidth(const QCPAxis* keyAxis, double keyUnits);
-    /// Opaque ones: `faint` for the whole range, `fill` for the percentiles.
-    void setColours(const QColor& fill, const QColor& faint, const QColor& highlight);
+    /// Opaque ones: `fill` for the percentiles, `faint` for the whole range; fresh bars are one shade paler.
+    void setColours(const QColor& fill, const QColor& faint, const QColor& faintest);
+    [[nodiscard]] const QColor& fill() const { return m_fill; }
+    [[nodiscard]] const QColor& faint() const { return m_faint; }
+    [[nodiscard]] const QColor& faintest() const { return m_faintest; }
 
     double selectTest(const QPointF& pos, bool onlySelectable, QVariant* details = nullptr) const override;
     QCPRange getKeyRange(bool& foundRange, QCP::SignDomain inSignDomain = QCP::sdBoth) const override;
     QCPRange getValueRange(bool& foundRange, QCP::SignDomain inSignDomain = QCP::sdBoth, const QCPRange& inKeyRange = {}) const override;
 
 protected:
-    void draw(QCPPainter* painter) override;
+    void draw(QCPPainter*) override {}
     void drawLegendIcon(QCPPainter* painter, const QRectF& rect) const override;
 
 private:
-    void drawBar(QCPPainter* painter, const RangeBar& bar, double width) const;
-
     std::vector<RangeBar> m_bars;
     double m_width = 0.8;
-    QColor m_fill, m_faint, m_highlight;
+    QColor m_fill, m_faint, m_faintest;
 };
 
 }  // namespace calibench

@@ -4,15 +4,22 @@
 #include <QMenu>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "ui/format.h"
 #include "ui/plots/plot_view.h"
 #include "ui/plots/range_bars.h"
+#include "ui/plots/range_painter.h"
 
 namespace calibench {
 
 namespace {
+
+using namespace std::chrono_literals;
+
+unsigned char bitOf(Tap tap) { return static_cast<unsigned char>(1 << static_cast<int>(tap)); }
 
 const std::optional<RangeObserved>& rangeOf(const ModuleRecord& module, Tap tap) {
     return tap == Tap::Weight ? module.weight : module.input;
@@ -45,6 +52,12 @@ RangePlot::RangePlot(const RunRecord& record, QWidget* parent) : Plot(parent), m
     lower->setLabel(tr("Block (pale: smallest to largest, full: 99.8 % of the values)"));
     connect(upper, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), lower, qOverload<const QCPRange&>(&QCPAxis::setRange));
     connect(lower, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), upper, qOverload<const QCPRange&>(&QCPAxis::setRange));
+    m_fadeIn.setSingleShot(true);
+    m_fadeIn.setInterval(120ms);
+    connect(&m_fadeIn, &QTimer::timeout, this, [this] {
+        m_fresh.clear();
+        refresh();
+    });
     applyTheme();
 }
 
@@ -59,6 +72,7 @@ void RangePlot::makePanel(Panel& panel) {
         axis->grid()->setLayer(QStringLiteral("grid"));
     }
     view().addPanel(panel.rect);
+    panel.painter = new RangePainter(panel.rect, panel.bars);
 
     auto* scale = new QComboBox;
     scale->addItems({tr("Automatic"), tr("Linear"), tr("Symlog")});
@@ -71,11 +85,13 @@ void RangePlot::makePanel(Panel& panel) {
 
 void RangePlot::restyle(const PlotTheme& theme) {
     theme.apply(m_legend);
-    for (Panel& panel : m_panels)
+    for (Panel& panel : m_panels) {
+        panel.painter->setHighlight(theme.text);
         for (size_t i = 0; i < panel.bars.size(); ++i) {
             const QColor fill = theme.categorical(static_cast<int>(i));
-            panel.bars[i]->setColours(fill, theme.mixed(fill, 0.4), theme.text);
+            panel.bars[i]->setColours(fill, theme.mixed(fill, 0.4), theme.mixed(fill, 0.2));
         }
+    }
     for (int i = 0; i < m_legend->itemCount(); ++i) {  // a hidden one is struck out as well: colour is never the only sign
         const bool shown = m_panels[0].bars[static_cast<size_t>(i)]->visible();
         QFont font = m_legend->font();
@@ -88,11 +104,24 @@ void RangePlot::restyle(const PlotTheme& theme) {
 void RangePlot::applySnapshot(const RunSnapshot& snapshot) {
     const bool wasMoving = !m_moving.empty();
     m_moving.clear();
-    if (snapshot.started) m_places.forget();
-    if (!snapshot.ranges.empty()) m_moving.resize(m_record.modules().size(), 0);
+    m_fresh.clear();
+    if (snapshot.started) {
+        m_places.forget();
+        m_known.clear();
+    }
+    m_known.resize(m_record.modules().size(), 0);
+    if (!snapshot.ranges.empty()) {
+        m_moving.resize(m_known.size(), 0);
+        m_fresh.resize(m_known.size(), 0);
+        m_fadeIn.start();
+    }
     for (const RangeObserved& event : snapshot.ranges)
-        if (const ModuleRecord* module = m_record.find(event.module))
-            m_moving[static_cast<size_t>(module - m_record.modules().data())] |= static_cast<unsigned char>(1 << static_cast<int>(event.tap));
+        if (const ModuleRecord* module = m_record.find(event.module)) {
+            const auto index = static_cast<size_t>(module - m_record.modules().data());
+            m_moving[index] |= bitOf(event.tap);
+            if ((m_known[index] & bitOf(event.tap)) == 0) m_fresh[index] |= bitOf(event.tap);
+            m_known[index] |= m_fresh[index];
+        }
     if (wasMoving || !m_moving.empty() || snapshot.started) refresh();
 }
 
@@ -145,13 +174,13 @@ void RangePlot::rebuildPanel(Panel& panel) {
     const Symlog& scale = panel.symlog;
     const std::vector<ModuleRecord>& modules = m_record.modules();
     std::vector<std::vector<RangeBar>> bars(m_places.projections().size());
-    const int tapBit = 1 << static_cast<int>(panel.tap);
+    const auto has = [&](const TapBits& bits, size_t module) { return module < bits.size() && (bits[module] & bitOf(panel.tap)) != 0; };
     for (size_t i = 0; i < modules.size(); ++i) {
         const auto& range = rangeOf(modules[i], panel.tap);
         if (!range || m_places.key(i) == ModulePlaces::Nowhere) continue;
         bars[m_places.projection(i)].push_back({.key = m_places.key(i), .min = scale.map(range->min), .max = scale.map(range->max),
                                                 .low = scale.map(range->p001), .high = scale.map(range->p999),
-                                                .moving = i < m_moving.size() && (m_moving[i] & tapBit) != 0});
+                                                .moving = has(m_moving, i), .fresh = has(m_fresh, i)});
     }
     QCPRange values(0, 0);
     bool found = false;

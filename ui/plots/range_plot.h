@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QSet>
+#include <QTimer>
 
 #include <array>
 #include <vector>
@@ -16,6 +17,7 @@ class QCPLegend;
 namespace calibench {
 
 class RangeBars;
+class RangePainter;
 
 /// Ranges of weights (above) and inputs (below) over one x axis: blocks in order, within a block its modules, one colour per
 /// projection. A click on a projection's name hides or shows its bars.
@@ -57,6 +59,7 @@ private:
         Tap tap = Tap::Weight;
         QCPAxisRect* rect = nullptr;
         std::vector<RangeBars*> bars;  ///< one per projection
+        RangePainter* painter = nullptr;
         Scale scale = Scale::Automatic;
         Symlog symlog;                 ///< the scale as drawn
         bool fitValues = false;        ///< once, because the scale was switched
@@ -75,7 +78,11 @@ private:
     QCPLegend* m_legend = nullptr;
     ModulePlaces m_places;
     QSet<QString> m_hidden;              ///< projections
-    std::vector<unsigned char> m_moving;  ///< per module of the record: bit per tap
+
+    /// Modules of the record, by tap: one bit each.
+    using TapBits = std::vector<unsigned char>;
+    TapBits m_moving, m_fresh, m_known;
+    QTimer m_fadeIn;  ///< how long a new bar stays pale
 };
 
 }  // namespace calibench

@@ -12,22 +12,18 @@ constexpr int SmoothSpacing = 3;  ///< pixels: lines with corners closer than th
 /// A painter's time grows with the square of a jagged line's corners: it is drawn in pieces.
 constexpr qsizetype PieceOfLine = 12;
 
-std::vector<SeriesPoint> pointsInSight(const SeriesStore& series, const QCPAxis* x) {
-    return series.decimated(x->range().lower, x->range().upper, std::max(1, x->axisRect()->width()));
-}
+/// QCPAxis::coordToPixel with half of its logarithms, which cost most of the time.
+class PixelMap {
+public:
+    explicit PixelMap(const QCPAxis* axis)
+        : m_logarithmic(axis->scaleType() == QCPAxis::stLogarithmic), m_lower(axis->range().lower), m_first(axis->coordToPixel(m_lower)),
+          m_scale((axis->coordToPixel(axis->range().upper) - m_first) / (m_logarithmic ? std::log(axis->range().upper / m_lower) : axis->range().size())) {}
+    double operator()(double value) const { return m_first + m_scale * (m_logarithmic ? std::log(value / m_lower) : value - m_lower); }
 
-void rasterPoints(LineRaster& raster, const std::vector<SeriesPoint>& points, const QCPAxis* x, const QCPAxis* y) {
-    const QPoint corner = x->axisRect()->topLeft();
-    bool joined = false;
-    for (const SeriesPoint& point : points) {
-        const bool good = drawable(point.y, y);
-        if (good) {
-            const double left = x->coordToPixel(point.x) - corner.x(), top = y->coordToPixel(point.y) - corner.y();
-            joined ? raster.lineTo(left, top) : raster.moveTo(left, top);
-        }
-        joined = good;
-    }
-}
+private:
+    bool m_logarithmic;
+    double m_lower, m_first, m_scale;
+};
 
 void drawSmooth(QCPPainter* painter, const std::vector<SeriesPoint>& points, const QCPAxis* x, const QCPAxis* y, const QColor& colour, double width) {
     painter->setAntialiasing(true);
@@ -58,17 +54,30 @@ bool drawable(double value, const QCPAxis* axis) {
     return std::isfinite(value) && (value > 0 || axis->scaleType() == QCPAxis::stLinear);
 }
 
-void rasterSeries(LineRaster& raster, const SeriesStore& series, const QCPAxis* x, const QCPAxis* y) {
-    rasterPoints(raster, pointsInSight(series, x), x, y);
+void rasterSeries(LineRaster& raster, const SeriesStore& series, const QCPRange& keys, const QCPAxis* y) {
+    const double scale = raster.size().width() / keys.size();
+    const PixelMap toPixel(y);
+    const int top = y->axisRect()->top();
+    bool joined = false;
+    for (const SeriesPoint& point : series.decimated(keys.lower, keys.upper, raster.size().width())) {
+        const bool good = drawable(point.y, y);
+        if (good) {
+            const double left = (point.x - keys.lower) * scale, height = toPixel(point.y) - top;
+            joined ? raster.lineTo(left, height) : raster.moveTo(left, height);
+        }
+        joined = good;
+    }
 }
 
 void drawSeries(QCPPainter* painter, const SeriesStore& series, const QCPAxis* x, const QCPAxis* y, const QColor& colour, double width) {
-    const auto points = pointsInSight(series, x);
     const QRect area = x->axisRect()->rect();
+    const auto points = series.decimated(x->range().lower, x->range().upper, std::max(1, area.width()));
     if (points.size() * SmoothSpacing <= static_cast<size_t>(area.width())) return drawSmooth(painter, points, x, y, colour, width);
-    LineRaster raster(area.size(), painter->device()->devicePixelRatioF(), width);
-    rasterPoints(raster, points, x, y);
+    LineRaster raster(area.size(), pixelRatio(painter), width);
+    rasterSeries(raster, series, x->range(), y);
     painter->drawImage(area.topLeft(), raster.picture(colour));
 }
+
+double pixelRatio(const QPainter* painter) { return painter->deviceTransform().m11(); }
 
 }  // namespace calibench

@@ -9,8 +9,11 @@ namespace calibench {
 /// Draws what of `series` lies in sight: a smooth line while its points are some pixels apart, else strokes of a LineRaster.
 void drawSeries(QCPPainter* painter, const SeriesStore& series, const QCPAxis* x, const QCPAxis* y, const QColor& colour, double width);
 
-/// The same into a raster over the panel of these axes.
-void rasterSeries(LineRaster& raster, const SeriesStore& series, const QCPAxis* x, const QCPAxis* y);
+/// The same into a raster whose width shows the range `keys` and whose upper edge is that of the panel of `y`.
+void rasterSeries(LineRaster& raster, const SeriesStore& series, const QCPRange& keys, const QCPAxis* y);
+
+/// Device pixels for one of the painter's, also where a picture is copied at twice its size.
+[[nodiscard]] double pixelRatio(const QPainter* painter);
 
 /// Whether a value has a place on the axis.
 [[nodiscard]] bool drawable(double value, const QCPAxis* axis);
