@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace calibench {
 
 namespace {
 
 constexpr int SmoothSpacing = 3;  ///< pixels: lines with corners closer than that on average are not worth antialiasing
-
-/// A painter's time grows with the square of a jagged line's corners: it is drawn in pieces.
-constexpr qsizetype PieceOfLine = 12;
 
 /// QCPAxis::coordToPixel with half of its logarithms, which cost most of the time.
 class PixelMap {
@@ -27,25 +25,20 @@ private:
 
 void drawSmooth(QCPPainter* painter, const std::vector<SeriesPoint>& points, const QCPAxis* x, const QCPAxis* y, const QColor& colour, double width) {
     painter->setAntialiasing(true);
-    painter->setPen(QPen(colour, width, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
-    QPolygonF piece;
-    const auto finish = [&] {
-        if (piece.size() == 1) painter->drawPoint(piece.first());
-        if (piece.size() > 1) painter->drawPolyline(piece);
-        piece.clear();
-    };
+    painter->setPen(QPen(colour, width, Qt::SolidLine, Qt::SquareCap));  // round ends or a polyline take several times as long
+    const PixelMap left(x), height(y);
+    QVector<QLineF> lines;
+    std::optional<QPointF> last;
     for (const SeriesPoint& point : points) {
         if (!drawable(point.y, y)) {
-            finish();
+            last.reset();
             continue;
         }
-        piece << QPointF(x->coordToPixel(point.x), y->coordToPixel(point.y));
-        if (piece.size() < PieceOfLine) continue;
-        const QPointF joint = piece.last();
-        finish();
-        piece << joint;
+        const QPointF place(left(point.x), height(point.y));
+        lines << QLineF(last.value_or(place), place);  // a point alone is a line to itself
+        last = place;
     }
-    finish();
+    painter->drawLines(lines);
 }
 
 }  // namespace
