@@ -132,6 +132,7 @@ void TestCli::badArguments_data() {
     QTest::newRow("missing option") << QStringList{"run", "--model", llama};
     QTest::newRow("not a number") << QStringList{"eval", "--model", llama, "--text", text, "--seq-len", "many"};
     QTest::newRow("unknown device") << run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--device", "tpu"};
+    QTest::newRow("not a size") << run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--max-memory", "much"};
     QTest::newRow("no model") << QStringList{"inspect", "/nowhere/at/all"};
 }
 
@@ -165,11 +166,14 @@ void TestCli::tokenize() {
 }
 
 void TestCli::runThenEval() {
-    const Outcome done = run_cli(run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--run-dir", path("run"), "--events", path("events.jsonl")});
+    const Outcome done = run_cli(run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--run-dir", path("run"), "--events", path("events.jsonl"), "--max-memory", "1KiB"});
     QVERIFY2(done.code == 0, qPrintable(done.err));
     QVERIFY2(done.out.contains("output   " + path("out")), qPrintable(done.out));
     QVERIFY(QFile::exists(path("out/model.safetensors")));
     QVERIFY(QFile::exists(path("run/result.json")));
+    QFile about(path("run/run.json"));
+    QVERIFY(about.open(QIODevice::ReadOnly));
+    QCOMPARE(parse(QString::fromUtf8(about.readAll()))["config"]["max_memory"].get<int>(), 1024);
     QFile own(path("events.jsonl")), kept(path("run/events.jsonl"));
     QVERIFY(own.open(QIODevice::ReadOnly) && kept.open(QIODevice::ReadOnly));
     QCOMPARE(own.readAll(), kept.readAll());
