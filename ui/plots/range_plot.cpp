@@ -226,7 +226,7 @@ void RangePlot::rebuild() {
 
 void RangePlot::wrapLegend() {
     int widest = 1;
-    for (int i = 0; i < m_legend->itemCount(); ++i) widest = std::max(widest, m_legend->item(i)->minimumOuterSizeHint().width() + 6);
+    for (int i = 0; i < m_legend->itemCount(); ++i) widest = std::max(widest, m_legend->item(i)->minimumOuterSizeHint().width() + 14);  // air between a name and the next swatch
     m_legend->setWrap(std::max(1, (canvas()->width() - 24) / widest));
 }
 
