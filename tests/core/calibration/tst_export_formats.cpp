@@ -34,7 +34,9 @@ std::string group(const std::string& fields) { return concat("config_groups: {gr
 class Listener : public RunListener {
 public:
     std::vector<Warning> warnings;
+    std::vector<double> sqnr;  ///< of the modules, in dB
     void on_event(const RunEvent& event) override {
+        if (const auto* module = std::get_if<ModuleQuantized>(&event)) sqnr.push_back(module->weight_sqnr_db);
         if (const auto* warning = std::get_if<Warning>(&event)) warnings.push_back(*warning);
     }
 };
@@ -129,6 +131,43 @@ private Q_SLOTS:
         QVERIFY2(at::equal(in_memory, reopened), concat("largest difference ", (in_memory - reopened).abs().max().item<double>()).c_str());
         QVERIFY(!at::equal(reopened, reopened_logits(run.model_dir, ids, plan.model->options(), plan.batch_size)));
     }
+    void what_was_tuned_reopens_data() {
+        QTest::addColumn<QString>("scheme");
+        for (const char* scheme : {"W8A8", "FP8", "FP8_BLOCK", "NVFP4", "MXFP4", "MXFP8"}) QTest::newRow(scheme) << scheme;
+    }
+    void what_was_tuned_reopens() {
+        QFETCH(QString, scheme);
+        RunConfig run = config(llama, ignoring_head(concat("iters: 2, scheme: ", scheme.toStdString())));
+        run.recipe_yaml.replace(run.recipe_yaml.find("QuantizationModifier"), 20, "AutoRoundModifier");
+        Listener listener;
+        RunControl control;
+        RunReporter reporter(listener, control);
+        RunPlan plan = prepare_run(run);
+        CalibrationPipeline pipeline(plan, reporter);
+        pipeline.run();
+        const at::Tensor ids = at::tensor(plan.samples.input_ids).view({plan.samples.num_samples, plan.samples.seq_len});
+        const at::Tensor in_memory = plan.model->logits(pipeline.hidden().quantized);
+        QVERIFY(at::equal(in_memory, reopened_logits(run.output_dir, ids, plan.model->options(), plan.batch_size)));
+    }
+
+    void without_iterations_auto_round_searches_scales() {
+        const auto sqnr = [&](const std::string& modifier, const std::string& fields) {
+            dir_ = std::make_unique<QTemporaryDir>();
+            RunConfig run = config(llama, ignoring_head(concat(group("weights: {num_bits: 3, strategy: group, group_size: 64}"), fields)));
+            run.recipe_yaml.replace(run.recipe_yaml.find("QuantizationModifier"), 20, modifier);
+            Listener listener;
+            RunControl control;
+            run_calibration(run, listener, control);
+            return listener.sqnr;
+        };
+        const std::vector<double> nearest = sqnr("QuantizationModifier", ""), searched = sqnr("AutoRoundModifier", ", iters: 0");
+        QCOMPARE(searched.size(), nearest.size());
+        for (size_t i = 0; i < nearest.size(); ++i)
+            QVERIFY2(searched[i] > nearest[i] + 0.5, concat(searched[i], " dB against ", nearest[i]).c_str());
+        QCOMPARE(sqnr("AutoRoundModifier", ", iters: 0, disable_opt_rtn: true"), nearest);
+        QCOMPARE(sqnr("AutoRoundModifier", ", iters: 0, weight_observer: mse"), sqnr("QuantizationModifier", ", weight_observer: mse"));
+    }
+
     /// Scales of the cache belong to no module with a weight.
     static int64_t untold_bytes(const fs::path& directory) {
         const Checkpoint checkpoint(directory);

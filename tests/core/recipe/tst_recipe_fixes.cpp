@@ -76,7 +76,7 @@ private Q_SLOTS:
         row("near modifier", in_modifier("      scheme: W8A16\n", "QuantisationModifier"), "Change QuantisationModifier to QuantizationModifier");
         row("near stage", "default_stag:\n  q_modifiers: {}\ns_stage:\n  q_modifiers:\n    QuantizationModifier: {scheme: W8A16, ignore: [lm_head]}\n",
             "Change default_stag to default_stage|Remove default_stag");
-        row("float weights", in_modifier("      ignore: [lm_head]\n      scheme: FP8_DYNAMIC\n", "AutoRoundModifier"), "Use iters 0");
+        row("weights too wide to tune", in_modifier(group + "{num_bits: 16}\n", "AutoRoundModifier"), "Use iters 0");
         row("dynamic weights", in_modifier(group + "{num_bits: 8, dynamic: true}\n"), "Remove dynamic");
         row("embedding", in_modifier("      targets: [Embedding]\n      ignore: [lm_head]\n      scheme: W8A8\n"), "Ignore model.embed_tokens");
         row("group field", in_modifier("      group: x\n      ignore: [lm_head]\n      scheme: W8A16\n"), "Remove group");
