@@ -112,8 +112,13 @@ public:
     [[nodiscard]] std::map<std::string, TunedWeight> keep(const std::map<std::string, QuantizationArgs>& schemes) {
         at::NoGradGuard no_grad;
         std::map<std::string, TunedWeight> tuned;
+        leaves_.clear();
+        gradients_.clear();
+        sums_.clear();
         for (Member& member : members_) {
-            TunedWeight best = member.tunable.best();
+            // What the steps needed is let go of module by module, before the next one's results come.
+            member.linear->weight = member.weight;
+            TunedWeight best = TunableWeight(std::move(member.tunable)).best();
             const at::ScalarType dtype = member.weight.scalar_type();
             member.weight = dequantize(best.quantized, best.qparams, schemes.at(member.linear->name)).to(dtype);
             tuned.emplace(member.linear->name, std::move(best));
