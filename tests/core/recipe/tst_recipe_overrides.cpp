@@ -229,10 +229,13 @@ quant_stage:
         VERIFY_CONTAINS(head, "ignore: [lm_head, model.embed_tokens]");
     }
 
-    void float_weights_leave_auto_round() {
+    void weights_that_cannot_be_tuned_leave_auto_round() {
         const ModelSummary model = llama_summary({.num_blocks = 4});
         const std::string text = read_recipe_file(resources / "recipes" / "autoround_w4a16_g64.yaml");
-        const std::string changed = with_override(text, model, ending(model, "o_proj"), preset_scheme("FP8_DYNAMIC", {}));
+        QuantizationScheme wide = preset_scheme("W8A16", {});
+        wide.weights->num_bits = 16;
+        wide.weights->group_size = 64;
+        const std::string changed = with_override(text, model, ending(model, "o_proj"), wide);
         const ParsedRecipe parsed = parse_recipe(changed);
         QVERIFY2(parsed.recipe.has_value(), changed.c_str());
         QCOMPARE(parsed.recipe->modifiers.size(), size_t(2));
@@ -241,6 +244,9 @@ quant_stage:
         QVERIFY2(resolved.diagnostics.empty(), all_text(resolved.diagnostics).c_str());
         QCOMPARE(resolved.find("model.layers.0.self_attn.o_proj")->modifier, size_t(1));
         QCOMPARE(resolved.find("model.layers.0.self_attn.q_proj")->modifier, size_t(0));
+
+        const std::string floats = with_override(text, model, ending(model, "o_proj"), preset_scheme("FP8_DYNAMIC", {}));
+        QCOMPARE(parse_recipe(floats).recipe->modifiers.size(), size_t(1));
     }
 
     void a_recipe_begins_with_an_override_data() {
