@@ -25,7 +25,7 @@ static void giveWayToTheWindow() {
 
 RunController::RunController(Job job, QObject* parent) : QObject(parent), m_job(std::move(job)) {
     m_redraw.setSingleShot(true);
-    m_redraw.setInterval(40ms);  // 25 redraws a second at most, whatever the run's pace
+    m_redraw.setInterval(100ms);  // ten redraws a second at most, whatever the run's pace: its cores are worth more
     connect(&m_redraw, &QTimer::timeout, this, &RunController::deliver);
     const auto arm = [this] {
         if (!m_redraw.isActive()) m_redraw.start();

@@ -29,7 +29,6 @@ void printRun(const json& run) {
 }
 
 void printComparison(const json& comparison) {
-    for (const json& run : comparison.at("runs")) printRun(run);
     std::printf("calibench-cli %s s, window %s s: %.3f times as long\n", comparison.at("cli_seconds").dump().c_str(),
                 comparison.at("window_seconds").dump().c_str(), comparison.at("ratio").get<double>());
 }
@@ -48,7 +47,8 @@ json measure(const QCommandLineParser& options) {
                       .recipe = options.value(QStringLiteral("recipe")),
                       .samples = options.value(QStringLiteral("num-samples")).toInt(),
                       .seqLen = options.value(QStringLiteral("seq-len")).toInt(),
-                      .iters = options.value(QStringLiteral("iters")).toInt()};
+                      .iters = options.value(QStringLiteral("iters")).toInt(),
+                      .handsOff = options.isSet(QStringLiteral("hands-off"))};
     if (options.isSet(QStringLiteral("cli"))) {
         results["comparison"] = compareRuns(options.value(QStringLiteral("cli")), run, rounds);
         printComparison(results["comparison"]);
@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
     option("cli", "calibench-cli: the same run there and here in turn", "PROGRAM");
     option("startup", "calibench: time its start with the demo", "PROGRAM");
     option("rounds", "How often, where several processes are measured", "N", "3");
+    parser.addOption({QStringLiteral("hands-off"), QStringLiteral("Neither click nor watch: only the run's time counts, as it does against --cli")});
     option("json", "Write the results to FILE", "FILE");
     parser.process(app);
     try {

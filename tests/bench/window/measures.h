@@ -16,6 +16,7 @@ struct RunSpec {
     int samples = 8;
     int seqLen = 128;
     int iters = 10;
+    bool handsOff = false;  ///< nobody clicks and nobody watches the event loop: what the window itself costs
 };
 
 /// Where the slow answers are: of many, a median says nothing.
@@ -27,7 +28,7 @@ struct Distribution {
 [[nodiscard]] nlohmann::json toJson(const Distribution& distribution);
 [[nodiscard]] double medianOf(std::vector<double> values);
 
-/// One run in a window of this process, clicked about in all the while: {"seconds", "window_thread_seconds", "event_loop",
+/// One run in a window of this process, clicked about in all the while unless hands are off: {"seconds", "window_thread_seconds", "event_loop",
 /// "clicks", "slowest"}.
 [[nodiscard]] nlohmann::json measureWindowRun(const RunSpec& run);
 

@@ -42,7 +42,7 @@ nlohmann::json readJson(const QString& path) {
 nlohmann::json measureInAnotherProcess(const RunSpec& run) {
     const QTemporaryDir folder;
     const QString result = folder.filePath(QStringLiteral("result.json"));
-    execute(QCoreApplication::applicationFilePath(), arguments(run) + QStringList{QStringLiteral("--json"), result});
+    execute(QCoreApplication::applicationFilePath(), arguments(run) + QStringList{QStringLiteral("--hands-off"), QStringLiteral("--json"), result});
     return readJson(result).at("run");
 }
 

@@ -109,12 +109,12 @@ nlohmann::json measureWindowRun(const RunSpec& run) {
     RunController& controller = window.controller();
     Clicker clicker(window);
     EventLoopWatch watch([&clicker](Clock::time_point asked) { clicker.click(asked); }, [&] { return doing(window, controller); });
-    watch.start();
+    if (!run.handsOff) watch.start();
     const double before = threadSeconds();
     window.startRun();
     waitFor(window, [&controller] { return !controller.active(); });
     const double spent = threadSeconds() - before;
-    watch.stop();
+    if (!run.handsOff) watch.stop();
     QCoreApplication::processEvents();
     if (controller.state() != State::Done) throw RunError("The run in the window did not finish.");
 
