@@ -156,7 +156,7 @@ void add_run(CLI::App& app, Command& chosen) {
     begun_with.push_back(command->add_option("--num-samples", config.num_samples, "Samples to calibrate on")->capture_default_str());
     begun_with.push_back(command->add_option("--seq-len", config.seq_len, "Tokens in a sample")->capture_default_str());
     begun_with.push_back(command->add_option("--batch-size", config.batch_size, "Samples in a batch, instead of the recipe's"));
-    begun_with.push_back(command->add_option("--iters", config.iters, "AutoRound iterations, instead of the recipe's; 0: round to nearest"));
+    begun_with.push_back(command->add_option("--iters", config.iters, "AutoRound iterations, instead of the recipe's; 0: no tuning"));
     begun_with.push_back(command->add_option("--seed", config.seed, "Seed of everything random")->capture_default_str());
     begun_with.push_back(command->add_option("--dtype", config.dtype, "What to compute in: auto, float32 or bfloat16")->capture_default_str());
     CLI::Option* resume = command->add_option("--resume", arguments->resume, "Go on behind the last finished block of the run in this directory");
