@@ -13,6 +13,8 @@ std::optional<RecipePath> path_at(const YamlSource& source, SourcePosition where
     return offset == std::string::npos ? std::nullopt : YamlEditor(source).path_at(offset);
 }
 
+const nlohmann::json* find_parent(const YamlSource& source, const RecipePath& path) { return source.find({path.begin(), path.end() - 1}); }
+
 }  // namespace
 
 std::string with_value_at(const std::string& text, SourcePosition where, const nlohmann::ordered_json& value) {
@@ -44,24 +46,16 @@ std::string without_item_at(const std::string& text, SourcePosition where) {
     const YamlSource source(text);
     const auto path = path_at(source, where);
     if (!path) return text;
-    const nlohmann::json* value = &source.meaning();
-    for (const std::string& key : RecipePath(path->begin(), path->end() - 1)) {
-        if (!value->is_object() || !value->contains(key)) return text;
-        value = &value->at(key);
-    }
-    return value->is_array() ? without(text, *path) : text;
+    const nlohmann::json* parent = find_parent(source, *path);
+    return parent && parent->is_array() ? without(text, *path) : text;
 }
 
 std::string with_key_at(const std::string& text, SourcePosition where, const std::string& key) {
     const YamlSource source(text);
     const auto path = path_at(source, where);
     if (!path) return text;
-    const nlohmann::json* parent = &source.meaning();
-    for (size_t i = 0; i + 1 < path->size(); ++i) {
-        if (!parent->is_object() || !parent->contains((*path)[i])) return text;
-        parent = &parent->at((*path)[i]);
-    }
-    if (!parent->is_object() || parent->contains(key)) return text;
+    const nlohmann::json* parent = find_parent(source, *path);
+    if (!parent || !parent->is_object() || parent->contains(key)) return text;
     const std::vector<Splice> splices = YamlEditor(source).rename(*path, key);
     const bool is_key = splices.size() == 1 && splices[0].offset == offset_of(text, where.line, where.column);
     return is_key ? spliced(text, splices) : text;

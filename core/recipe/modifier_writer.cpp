@@ -17,15 +17,6 @@ RecipePath below(RecipePath path, std::initializer_list<std::string> keys) {
     return path;
 }
 
-const nlohmann::json* find_value(const nlohmann::json& document, const RecipePath& path) {
-    const nlohmann::json* value = &document;
-    for (const std::string& key : path) {
-        if (!value->is_object() || !value->contains(key)) return nullptr;
-        value = &value->at(key);
-    }
-    return value;
-}
-
 /// Sets the keys that differ, so that what the text says beyond need, an observer by name for one, stays.
 std::string set_changes(std::string text, const RecipePath& path, const Json& before, const Json& after) {
     for (const auto& [key, value] : after.items()) {
@@ -65,15 +56,15 @@ Json write_config_groups(const Modifier& modifier) {
 }
 
 std::string write_changes(std::string text, const Modifier& before, const Modifier& after) {
-    const nlohmann::json document = YamlSource(text).meaning();
+    const YamlSource written(text);
     if (after.ignore != before.ignore) text = with_value(text, below(after.path, {"ignore"}), after.ignore);
     if (after.config_groups == before.config_groups) return text;
 
     const RecipePath groups_path = below(after.path, {"config_groups"});
-    const nlohmann::json* written = find_value(document, groups_path);
-    if (!written || !written->is_object()) {
+    const nlohmann::json* groups = written.find(groups_path);
+    if (!groups || !groups->is_object()) {
         // A preset's line becomes the groups' line, so that its comments stay.
-        if (const RecipePath scheme = below(after.path, {"scheme"}); find_value(document, scheme)) {
+        if (const RecipePath scheme = below(after.path, {"scheme"}); written.find(scheme)) {
             text = without(text, groups_path);
             const YamlSource source(text);
             text = spliced(text, YamlEditor(source).rename(scheme, "config_groups"));

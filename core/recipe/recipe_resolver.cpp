@@ -12,9 +12,6 @@ namespace calibench {
 
 namespace {
 
-/// compressed-tensors gives schemes to these classes only, whatever else a target matches.
-bool is_quantizable(const ModuleInfo& module) { return module.class_name == "Linear" || module.class_name == "Embedding"; }
-
 bool has_arguments(const QuantizationScheme& scheme) {
     return scheme.weights || scheme.input_activations || scheme.output_activations;
 }

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/quantization/target.h"
 #include "core/recipe/recipe_edit.h"
+#include "core/recipe/target_list.h"
 
 namespace calibench {
 
@@ -22,9 +23,6 @@ std::string escaped(const std::string& text) {
     }
     return pattern;
 }
-
-/// compressed-tensors gives schemes to these classes only, whatever else a target matches.
-bool is_quantizable(const ModuleInfo& module) { return module.class_name == "Linear" || module.class_name == "Embedding"; }
 
 std::vector<std::string> parts_of(const std::string& name) {
     std::vector<std::string> parts(1);

@@ -4,10 +4,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/models/model_summary.h"
 #include "core/quantization/target.h"
 #include "core/recipe/diagnostics.h"
 
 namespace calibench {
+
+/// compressed-tensors gives schemes to these classes only, whatever else a target matches.
+[[nodiscard]] inline bool is_quantizable(const ModuleInfo& module) { return module.class_name == "Linear" || module.class_name == "Embedding"; }
 
 /// Many targets held against many modules: names and class names by look-up, patterns one by one.
 class TargetList {

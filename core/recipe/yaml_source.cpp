@@ -290,6 +290,15 @@ YamlSource::YamlSource(std::string text) : text_(std::move(text)) {
     measurer.mark_repeated(root_);
 }
 
+const nlohmann::json* YamlSource::find(const std::vector<std::string>& keys) const {
+    const nlohmann::json* value = &meaning_;
+    for (const std::string& key : keys) {
+        if (!value->is_object() || !value->contains(key)) return nullptr;
+        value = &value->at(key);
+    }
+    return value;
+}
+
 size_t YamlSource::line_begin(size_t offset) const {
     const size_t newline = offset == 0 ? kNowhere : text_.rfind('\n', offset - 1);
     if (newline != kNowhere) return newline + 1;

@@ -46,6 +46,8 @@ public:
     [[nodiscard]] const std::string& newline() const { return newline_; }  ///< "\n" or "\r\n", as the first line has it
     /// What the text means, aliases and merge keys resolved.
     [[nodiscard]] const nlohmann::json& meaning() const { return meaning_; }
+    /// What the value below these keys means, from the top; null where there is none.
+    [[nodiscard]] const nlohmann::json* find(const std::vector<std::string>& keys) const;
 
     [[nodiscard]] size_t line_begin(size_t offset) const;  ///< behind a byte order mark
     /// The offset of the line's newline, "\r" before it included, or the text's end.
