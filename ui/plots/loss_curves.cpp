@@ -6,7 +6,7 @@
 
 namespace calibench {
 
-LossCurves::LossCurves(const RunRecord& record, QCPAxis* iterations, QCPAxis* losses) : QCPAbstractPlottable(iterations, losses), m_record(record) {}
+LossCurves::LossCurves(const RunRecord& record, QCPAxis* iterations, QCPAxis* losses) : Drawing(iterations, losses), m_record(record) {}
 
 void LossCurves::setTheme(const PlotTheme& theme) { m_theme = theme; }
 
@@ -131,16 +131,6 @@ void LossCurves::drawKey(QCPPainter* painter, const std::vector<Line>& lines) co
         painter->setPen(m_theme.text);
         painter->drawText(row.adjusted(26, 0, 0, 0), Qt::AlignVCenter | Qt::AlignLeft, metrics.elidedText(names[i], Qt::ElideRight, width));
     }
-}
-
-QCPRange LossCurves::getKeyRange(bool& found, QCP::SignDomain) const {
-    found = false;
-    return {};
-}
-
-QCPRange LossCurves::getValueRange(bool& found, QCP::SignDomain, const QCPRange&) const {
-    found = false;
-    return {};
 }
 
 }  // namespace calibench

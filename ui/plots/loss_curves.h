@@ -5,15 +5,15 @@
 
 #include <vector>
 
+#include "ui/plots/drawing.h"
 #include "ui/plots/plot_theme.h"
-#include "ui/plots/qcustomplot.h"
 #include "ui/run_record.h"
 
 namespace calibench {
 
 /// The losses of the block that is looked at, one curve per attempt with its best iterate as a dot, and the curves of all
 /// other blocks as thin lines behind them. Reads the record whenever it is drawn.
-class LossCurves : public QCPAbstractPlottable {
+class LossCurves : public Drawing {
     Q_DECLARE_TR_FUNCTIONS(calibench::LossCurves)
 
 public:
@@ -31,13 +31,8 @@ public:
     /// What is drawn, in this order.
     [[nodiscard]] std::vector<Line> lines() const;
 
-    double selectTest(const QPointF&, bool, QVariant* = nullptr) const override { return -1; }
-    QCPRange getKeyRange(bool& found, QCP::SignDomain = QCP::sdBoth) const override;
-    QCPRange getValueRange(bool& found, QCP::SignDomain = QCP::sdBoth, const QCPRange& = {}) const override;
-
 protected:
     void draw(QCPPainter* painter) override;
-    void drawLegendIcon(QCPPainter*, const QRectF&) const override {}
 
 private:
     [[nodiscard]] const AttemptRecord& attempt(const Line& line) const;

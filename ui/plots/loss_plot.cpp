@@ -11,6 +11,7 @@
 #include "ui/plots/plot_view.h"
 #include "ui/plots/scales.h"
 #include "ui/plots/series_painter.h"
+#include "ui/run_log.h"
 
 namespace calibench {
 
@@ -265,7 +266,7 @@ QString LossPlot::stripReadout(int index) const {
     QString text = tr("Block %1\nFirst iteration: %2\nBest: %3 at iteration %4")
                        .arg(index)
                        .arg(formatExact(first), formatExact(best.y), formatCount(static_cast<int64_t>(best.x)));
-    if (first > 0) text += tr(" (%1 %)").arg(100 * (best.y / first - 1), 0, 'f', 1);
+    if (const QString change = lossChange(first, best.y); !change.isEmpty()) text += tr(" (%1)").arg(change);
     if (block.attempts.size() > 1)
         text += block.result ? tr("\n%1 attempts, number %2 kept").arg(block.attempts.size()).arg(block.counted() + 1)
                              : tr("\n%1 attempts").arg(block.attempts.size());

@@ -48,14 +48,4 @@ void LossStrip::draw(QCPPainter* painter) {
     }
 }
 
-QCPRange LossStrip::getKeyRange(bool& found, QCP::SignDomain) const {
-    found = false;
-    return {};
-}
-
-QCPRange LossStrip::getValueRange(bool& found, QCP::SignDomain, const QCPRange&) const {
-    found = false;
-    return {};
-}
-
 }  // namespace calibench

@@ -1,16 +1,16 @@
 #pragma once
 
+#include "ui/plots/drawing.h"
 #include "ui/plots/plot_theme.h"
-#include "ui/plots/qcustomplot.h"
 #include "ui/run_record.h"
 
 namespace calibench {
 
 /// All blocks in a row: the loss at the start as a ring and the best as a dot, joined like a dumbbell; a triangle where tuning
 /// did not help. Reads the record whenever it is drawn.
-class LossStrip : public QCPAbstractPlottable {
+class LossStrip : public Drawing {
 public:
-    LossStrip(const RunRecord& record, QCPAxis* blocks, QCPAxis* losses) : QCPAbstractPlottable(blocks, losses), m_record(record) {}
+    LossStrip(const RunRecord& record, QCPAxis* blocks, QCPAxis* losses) : Drawing(blocks, losses), m_record(record) {}
 
     /// Losses of a block at the start and at best, once both are known and are numbers.
     struct Pair {
@@ -21,13 +21,8 @@ public:
 
     void setTheme(const PlotTheme& theme) { m_theme = theme; }
 
-    double selectTest(const QPointF&, bool, QVariant* = nullptr) const override { return -1; }
-    QCPRange getKeyRange(bool& found, QCP::SignDomain = QCP::sdBoth) const override;
-    QCPRange getValueRange(bool& found, QCP::SignDomain = QCP::sdBoth, const QCPRange& = {}) const override;
-
 protected:
     void draw(QCPPainter* painter) override;
-    void drawLegendIcon(QCPPainter*, const QRectF&) const override {}
 
 private:
     const RunRecord& m_record;

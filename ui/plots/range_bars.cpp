@@ -44,35 +44,17 @@ void RangeBars::drawLegendIcon(QCPPainter* painter, const QRectF& rect) const {
     painter->drawRect(swatch);
 }
 
-double RangeBars::selectTest(const QPointF& pos, bool, QVariant* details) const {
-    double best = -1;
-    for (size_t i = 0; i < m_bars.size(); ++i) {
-        const double distance = std::abs(keyAxis()->coordToPixel(m_bars[i].key) - pos.x());
-        if (best >= 0 && distance >= best) continue;
-        best = distance;
-        if (details) details->setValue(static_cast<int>(i));
-    }
-    return best;
-}
-
-QCPRange RangeBars::getKeyRange(bool& foundRange, QCP::SignDomain) const {
-    foundRange = !m_bars.empty();
-    return foundRange ? QCPRange(m_bars.front().key, m_bars.back().key) : QCPRange();
-}
-
-QCPRange RangeBars::getValueRange(bool& foundRange, QCP::SignDomain, const QCPRange& inKeyRange) const {
-    foundRange = false;
-    QCPRange range;
+std::optional<QCPRange> RangeBars::extent() const {
+    std::optional<QCPRange> all;
     for (const RangeBar& bar : m_bars) {
-        if (!bar.finite() || (inKeyRange.size() > 0 && !inKeyRange.contains(bar.key))) continue;
+        if (!bar.finite()) continue;
         const QCPRange own(bar.min, bar.max);
-        if (foundRange)
-            range.expand(own);
+        if (all)
+            all->expand(own);
         else
-            range = own;
-        foundRange = true;
+            all = own;
     }
-    return range;
+    return all;
 }
 
 }  // namespace calibench

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
-#include "ui/plots/qcustomplot.h"
+#include "ui/plots/drawing.h"
 
 namespace calibench {
 
@@ -22,12 +23,13 @@ struct RangeBar {
 
 /// The bars of one projection from min to max, filled between the percentiles, and their entry in the legend. A RangePainter
 /// draws them.
-class RangeBars : public QCPAbstractPlottable {
+class RangeBars : public Drawing {
 public:
-    RangeBars(QCPAxis* keyAxis, QCPAxis* valueAxis) : QCPAbstractPlottable(keyAxis, valueAxis) {}
+    RangeBars(QCPAxis* keyAxis, QCPAxis* valueAxis) : Drawing(keyAxis, valueAxis) {}
 
     void setBars(std::vector<RangeBar> bars) { m_bars = std::move(bars); }
     [[nodiscard]] const std::vector<RangeBar>& bars() const { return m_bars; }
+    [[nodiscard]] std::optional<QCPRange> extent() const;  ///< of the finite bars
     void setWidth(double keyUnits) { m_width = keyUnits; }
     [[nodiscard]] double width() const { return m_width; }
     /// Pixels that a bar of so many key units takes: neither a hair nor a block.
@@ -37,10 +39,6 @@ public:
     [[nodiscard]] const QColor& fill() const { return m_fill; }
     [[nodiscard]] const QColor& faint() const { return m_faint; }
     [[nodiscard]] const QColor& faintest() const { return m_faintest; }
-
-    double selectTest(const QPointF& pos, bool onlySelectable, QVariant* details = nullptr) const override;
-    QCPRange getKeyRange(bool& foundRange, QCP::SignDomain inSignDomain = QCP::sdBoth) const override;
-    QCPRange getValueRange(bool& foundRange, QCP::SignDomain inSignDomain = QCP::sdBoth, const QCPRange& inKeyRange = {}) const override;
 
 protected:
     void draw(QCPPainter*) override {}

@@ -191,10 +191,9 @@ void RangePlot::rebuildPanel(Panel& panel) {
         plottable->setVisible(projectionShown(name));
         plottable->setWidth(m_places.width() * 0.86);
         plottable->setBars(std::move(bars[projection]));
-        bool own = false;
-        const QCPRange range = plottable->getValueRange(own);
+        const std::optional<QCPRange> own = plottable->extent();
         if (!own || !plottable->visible()) continue;
-        values.expand(range);
+        values.expand(*own);
         found = true;
     }
     QCPAxis* axis = panel.rect->axis(QCPAxis::atLeft);

@@ -31,14 +31,4 @@ void TokenCells::draw(QCPPainter* painter) {
     }
 }
 
-QCPRange TokenCells::getKeyRange(bool& found, QCP::SignDomain) const {
-    found = false;
-    return {};
-}
-
-QCPRange TokenCells::getValueRange(bool& found, QCP::SignDomain, const QCPRange&) const {
-    found = false;
-    return {};
-}
-
 }  // namespace calibench

@@ -2,12 +2,12 @@
 
 #include <vector>
 
-#include "ui/plots/qcustomplot.h"
+#include "ui/plots/drawing.h"
 
 namespace calibench {
 
 /// What lies over the heat map's colours: shares as text where a cell has room for them, an outline around cells that starve.
-class TokenCells : public QCPAbstractPlottable {
+class TokenCells : public Drawing {
 public:
     struct Cell {
         int column = 0, row = 0;
@@ -16,19 +16,14 @@ public:
         bool starved = false;
     };
 
-    TokenCells(QCPAxis* keyAxis, QCPAxis* valueAxis) : QCPAbstractPlottable(keyAxis, valueAxis) {}
+    TokenCells(QCPAxis* keyAxis, QCPAxis* valueAxis) : Drawing(keyAxis, valueAxis) {}
 
     void setCells(std::vector<Cell> cells) { m_cells = std::move(cells); }
     [[nodiscard]] const std::vector<Cell>& cells() const { return m_cells; }
     void setOutline(const QColor& colour) { m_outline = colour; }
 
-    double selectTest(const QPointF&, bool, QVariant* = nullptr) const override { return -1; }
-    QCPRange getKeyRange(bool& found, QCP::SignDomain = QCP::sdBoth) const override;
-    QCPRange getValueRange(bool& found, QCP::SignDomain = QCP::sdBoth, const QCPRange& = {}) const override;
-
 protected:
     void draw(QCPPainter* painter) override;
-    void drawLegendIcon(QCPPainter*, const QRectF&) const override {}
 
 private:
     std::vector<Cell> m_cells;
