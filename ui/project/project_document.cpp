@@ -37,7 +37,7 @@ Project ProjectDocument::current() const {
 Project ProjectDocument::content() const {
     const bool inside = m_recipe.file().isEmpty();
     return {.model = m_session.modelFolder(), .datasets = m_session.datasets(),
-            .recipe = {.file = m_recipe.file(), .text = inside || m_recipe.modified() ? m_recipe.editor()->toPlainText() : QString()},
+            .recipe = {.file = m_recipe.file(), .text = inside || m_recipe.modified() ? m_recipe.editor()->text() : QString()},
             .runs = m_runs};
 }
 
