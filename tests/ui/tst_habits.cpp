@@ -49,7 +49,7 @@ private Q_SLOTS:
 
     void settingsHoldAtOnceAndReachTheRun() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w->actions().settings->trigger();
         auto* dialog = w->findChild<SettingsDialog*>();
         QVERIFY(dialog && dialog->isVisible());
@@ -117,7 +117,7 @@ private Q_SLOTS:
 
     void thePaletteRunsCommandsAndFindsModules() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w->findChild<QDockWidget*>(QStringLiteral("log"))->hide();
         auto [edit, list] = openPalette(w);
         QAbstractItemModelTester tester(list->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
@@ -163,7 +163,7 @@ private Q_SLOTS:
 
     void thePaletteKnowsEveryCommand() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         auto [edit, list] = openPalette(w);
         QStringList titles;
         for (int row = 0; row < list->model()->rowCount(); ++row) titles << list->model()->index(row, 0).data().toString();
@@ -182,7 +182,7 @@ private Q_SLOTS:
         QVERIFY(!RunNotifier::worthTelling(1e6, -1, false));
 
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w.settings.setNotifySeconds(0);
         QWidget other;
         other.show();
@@ -206,7 +206,7 @@ private Q_SLOTS:
             throw RunError("The disk is full. Free some space and continue.");
         };
         TestWindow w(m_folder->path(), core);
-        openAll(w);
+        openAll(w, *m_folder);
         QVERIFY(!w->actions().continueRun->isEnabled());
         QVERIFY(w->actions().continueRun->toolTip().contains(QStringLiteral("no unfinished run")));
         w->actions().run->trigger();
@@ -239,7 +239,7 @@ private Q_SLOTS:
 
     void theLayoutComesBack() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         const QByteArray first = w->saveState();
         const auto docks = w->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly);
         QVERIFY(docks.size() >= 4);
@@ -265,7 +265,7 @@ private Q_SLOTS:
         QFETCH(QSize, size);
         TestWindow w(*m_folder);
         w->resize(size);
-        openAll(w);
+        openAll(w, *m_folder);
         w->actions().restoreLayout->trigger();
         w->resize(size);
         QTest::qWait(20);
@@ -292,7 +292,7 @@ private Q_SLOTS:
         TestWindow w(*m_folder);
         checkNames(w.window.get());  // the start page
         if (QTest::currentTestFailed()) return;
-        openAll(w);
+        openAll(w, *m_folder);
         w->actions().settings->trigger();
         openPalette(w);
         w->actions().run->trigger();
@@ -301,13 +301,6 @@ private Q_SLOTS:
     }
 
 private:
-    void openAll(TestWindow& w) const {
-        w->openModel(m_folder->file("tiny"));
-        w->openData(m_folder->file("text.txt"));
-        w->openRecipe(m_folder->file("recipe.yaml"));
-        QVERIFY2(w.ready(), qPrintable(w->session().obstacle()));
-    }
-
     static std::pair<QLineEdit*, QListView*> openPalette(TestWindow& w) {
         const auto inFront = [&w] {
             w->activateWindow();

@@ -6,26 +6,22 @@
 #include <QMessageBox>
 #include <QMimeData>
 #include <QPushButton>
-#include <QSettings>
 #include <QSignalSpy>
-#include <QTemporaryDir>
 #include <QTest>
 #include <QTreeView>
 
-#include "tests/ui/fake_core.h"
+#include "tests/ui/window_fixture.h"
 #include "ui/actions.h"
 #include "ui/english_plurals.h"
-#include "ui/main_window.h"
 #include "ui/models/model_tree_model.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/progress_line.h"
 #include "ui/panels/state_page.h"
 #include "ui/plots/plot.h"
-#include "ui/recipe/recipe_editor.h"
-#include "ui/recipe/recipe_panel.h"
 #include "ui/theme.h"
 
 using namespace calibench;
+using namespace calibench::test;
 using State = RunController::State;
 
 class TestMainWindow : public QObject {
@@ -38,18 +34,13 @@ private Q_SLOTS:
     }
 
     void init() {
-        test::failOnAnyWarning();
-        m_folder = std::make_unique<QTemporaryDir>();
-        QDir(m_folder->path()).mkpath(QStringLiteral("tiny"));
-        write(QStringLiteral("tiny/config.json"), "{}");
-        write(QStringLiteral("text.txt"), "to be or not to be");
-        write(QStringLiteral("recipe.yaml"), "test_stage:\n  quant_modifiers: {}\n");
-        write(QStringLiteral("notes.doc"), "?");
-        QSettings(file("settings.ini"), QSettings::IniFormat).setValue(QStringLiteral("run/workspace"), file("runs"));
+        failOnAnyWarning();
+        m_folder = std::make_unique<WindowFolder>();
+        m_folder->write("notes.doc", "?");
     }
 
     void opensWhatIsDroppedAndNamesWhatIsNot() {
-        Window w(*this);
+        TestWindow w(*m_folder);
         QVERIFY(!w->actions().run->isEnabled());
         QVERIFY(w->actions().run->toolTip().contains(QStringLiteral("Open a model first")));
         drop(*w.window, {file("tiny"), file("text.txt"), file("recipe.yaml"), file("notes.doc")});
@@ -63,7 +54,7 @@ private Q_SLOTS:
     }
 
     void saysWhyAModelDoesNotOpen() {
-        Window w(*this);
+        TestWindow w(*m_folder);
         w->openModel(file("broken"));
         QTRY_COMPARE(w->session().modelState(), Session::ModelState::Failed);
         QVERIFY(w->messages()->text().contains(QStringLiteral("no architectures")));
@@ -74,9 +65,9 @@ private Q_SLOTS:
     }
 
     void underlinesAnErrorWhereItIs() {
-        Window w(*this);
-        openAll(*w.window);
-        RecipeEditor* editor = w->recipePanel()->editor();
+        TestWindow w(*m_folder);
+        openAll(w, *m_folder);
+        RecipeEditor* editor = w.editor();
         editor->moveCursor(QTextCursor::End);
         QTest::keyClicks(editor, QStringLiteral("  oops: 1"));
         QTRY_COMPARE(w->session().errorCount(), 1);
@@ -93,34 +84,30 @@ private Q_SLOTS:
     }
 
     void savesTheRecipe() {
-        Window w(*this);
-        openAll(*w.window);
-        w->recipePanel()->editor()->appendPlainText(QStringLiteral("# by hand"));
+        TestWindow w(*m_folder);
+        openAll(w, *m_folder);
+        w.editor()->appendPlainText(QStringLiteral("# by hand"));
         QVERIFY(w->recipePanel()->modified());
         w->actions().saveRecipe->trigger();
         QVERIFY(!w->recipePanel()->modified());
-        QFile saved(file("recipe.yaml"));
-        QVERIFY(saved.open(QIODevice::ReadOnly));
-        QVERIFY(saved.readAll().contains("# by hand"));
+        QVERIFY(m_folder->read("recipe.yaml").contains("# by hand"));
     }
 
     void savesTheOlderSpellingInTheFormThatIsRead() {
-        Window w(*this);
-        openAll(*w.window);
-        RecipeEditor* editor = w->recipePanel()->editor();
+        TestWindow w(*m_folder);
+        openAll(w, *m_folder);
+        RecipeEditor* editor = w.editor();
         editor->setPlainText(QStringLiteral("modifiers: {}\n"));
         QTRY_VERIFY(!w->session().checkingRecipe());
         QCOMPARE(editor->extraSelections().size(), 1);
         w->actions().saveRecipe->trigger();
-        QFile saved(file("recipe.yaml"));
-        QVERIFY(saved.open(QIODevice::ReadOnly));
-        QCOMPARE(saved.readAll(), QByteArray("test_stage: {}\n"));
+        QCOMPARE(m_folder->read("recipe.yaml"), QByteArray("test_stage: {}\n"));
         QVERIFY(w->messages()->text().contains(QStringLiteral("llm-compressor")));
     }
 
     void runsToTheEnd() {
-        Window w(*this);
-        openAll(*w.window);
+        TestWindow w(*m_folder);
+        openAll(w, *m_folder);
         QSignalSpy finished(&w->controller(), &RunController::runFinished);
         w->actions().run->trigger();
         QVERIFY(!w->actions().run->isEnabled());
@@ -136,8 +123,8 @@ private Q_SLOTS:
     }
 
     void stopsOnEscape() {
-        Window w(*this, true);
-        openAll(*w.window);
+        TestWindow w(*m_folder, true);
+        openAll(w, *m_folder);
         w->actions().run->trigger();
         QTRY_COMPARE(w->controller().state(), State::Running);
         QTRY_COMPARE(w->findChild<ProgressLine*>()->stageText(), QStringLiteral("Tuning, block 1 of 2"));
@@ -155,8 +142,8 @@ private Q_SLOTS:
     }
 
     void asksBeforeClosingDuringARun() {
-        Window w(*this, true);
-        openAll(*w.window);
+        TestWindow w(*m_folder, true);
+        openAll(w, *m_folder);
         w->actions().run->trigger();
         QTRY_COMPARE(w->controller().state(), State::Running);
         w->close();
@@ -175,9 +162,9 @@ private Q_SLOTS:
     }
 
     void asksBeforeLosingTheRecipe() {
-        Window w(*this);
-        openAll(*w.window);
-        w->recipePanel()->editor()->appendPlainText(QStringLiteral("# not saved"));
+        TestWindow w(*m_folder);
+        openAll(w, *m_folder);
+        w.editor()->appendPlainText(QStringLiteral("# not saved"));
         w->close();
         QVERIFY(w->isVisible());
         auto* question = w->findChild<QMessageBox*>();
@@ -187,8 +174,8 @@ private Q_SLOTS:
     }
 
     void oneSelectionForAll() {
-        Window w(*this);
-        openAll(*w.window);
+        TestWindow w(*m_folder);
+        openAll(w, *m_folder);
         const QString module = QStringLiteral("model.layers.1.mlp.down_proj");
         w->session().selectModule(module);
         const auto* tree = w->findChild<QTreeView*>();
@@ -199,14 +186,14 @@ private Q_SLOTS:
 
     void remembersLayoutAndTheme() {
         {
-            Window w(*this);
+            TestWindow w(*m_folder);
             w->actions().themes[2]->trigger();
             QVERIFY(isDark(QApplication::palette()));
             w->findChild<QDockWidget*>(QStringLiteral("log"))->hide();
             w->close();
         }
         {
-            Window w(*this);
+            TestWindow w(*m_folder);
             QCOMPARE(w.settings.theme(), Theme::Dark);
             QVERIFY(!w->findChild<QDockWidget*>(QStringLiteral("log"))->isVisible());
             w->actions().restoreLayout->trigger();
@@ -219,30 +206,8 @@ private Q_SLOTS:
     }
 
 private:
-    struct Window {
-        explicit Window(TestMainWindow& test, bool endless = false)
-            : settings(test.file("settings.ini")), window(std::make_unique<MainWindow>(test::fakeCore(endless), settings, test.m_folder->path())) {
-            window->show();
-        }
-        MainWindow* operator->() const { return window.get(); }
-        Settings settings;
-        std::unique_ptr<MainWindow> window;
-    };
-
-    QString file(const char* name) const { return m_folder->filePath(QString::fromLatin1(name)); }
+    QString file(const char* name) const { return m_folder->file(name); }
     static QString toPathText(const std::filesystem::path& path) { return QString::fromStdString(path.string()); }
-    void write(const QString& name, const QByteArray& bytes) const {
-        QFile out(m_folder->filePath(name));
-        QVERIFY(out.open(QIODevice::WriteOnly));
-        out.write(bytes);
-    }
-
-    void openAll(MainWindow& window) const {
-        window.openModel(file("tiny"));
-        window.openData(file("text.txt"));
-        window.openRecipe(file("recipe.yaml"));
-        QTRY_VERIFY2(window.session().obstacle().isEmpty(), qPrintable(window.session().obstacle()));
-    }
 
     static void drop(MainWindow& window, const QStringList& files) {
         QMimeData mime;
@@ -263,7 +228,7 @@ private:
         QFAIL("no such button");
     }
 
-    std::unique_ptr<QTemporaryDir> m_folder;
+    std::unique_ptr<WindowFolder> m_folder;
 };
 
 QTEST_MAIN(TestMainWindow)

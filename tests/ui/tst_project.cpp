@@ -46,7 +46,7 @@ private Q_SLOTS:
         Project before;
         {
             TestWindow w(*m_folder);
-            openAll(w);
+            openAll(w, *m_folder);
             DataSettings data = w->session().data();
             data.numSamples = 7;
             w->session().setData(data);
@@ -76,7 +76,7 @@ private Q_SLOTS:
 
     void ctrlSSavesProjectAndRecipeFile() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w->project().save(file("mine.calibench"));
         w.editor()->appendPlainText(QStringLiteral("# by hand"));
         QVERIFY(w->isWindowModified());
@@ -90,7 +90,7 @@ private Q_SLOTS:
 
     void anUntitledProjectIsGivenAName() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         QTimer::singleShot(0, this, [this] {
             auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
             QVERIFY(dialog);
@@ -106,7 +106,7 @@ private Q_SLOTS:
         {
             TestWindow w(*m_folder);
             w->openModel(file("tiny"));
-            w.editor()->replaceText(QStringLiteral("# mine\ntest_stage: {}\n"));
+            w.editor()->replaceText(QStringLiteral("# mine:\u00a0kept\ntest_stage: {}\n"));
             QVERIFY(w->isWindowModified());
             w->project().save(file("mine.calibench"));
             QVERIFY(!w->isWindowModified());
@@ -114,7 +114,7 @@ private Q_SLOTS:
         }
         TestWindow w(*m_folder);
         w->openProject(file("mine.calibench"));
-        QCOMPARE(w.editor()->toPlainText(), QStringLiteral("# mine\ntest_stage: {}\n"));
+        QCOMPARE(w.editor()->text(), QStringLiteral("# mine:\u00a0kept\ntest_stage: {}\n"));
         QVERIFY(!w.editor()->document()->isUndoAvailable());  // no way back into another project's recipe
         QVERIFY(w->recipePanel()->file().isEmpty());
     }
@@ -129,7 +129,7 @@ private Q_SLOTS:
         QFETCH(int, how);
         m_folder->write("other.calibench", "calibench: 1\n");
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w->project().save(file("mine.calibench"));
         w.editor()->appendPlainText(QStringLiteral("# by hand"));
         const auto leave = [&] {
@@ -157,7 +157,7 @@ private Q_SLOTS:
 
     void discardedChangesAreGone() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w.editor()->appendPlainText(QStringLiteral("# by hand"));
         w->actions().newProject->trigger();
         w->findChild<QMessageBox*>()->button(QMessageBox::Discard)->click();
@@ -169,7 +169,7 @@ private Q_SLOTS:
 
     void merelyOpeningThingsIsNotAskedAbout() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         QVERIFY(!w->isWindowModified());
         QVERIFY(w->close());
     }
@@ -178,7 +178,7 @@ private Q_SLOTS:
         m_folder->write("bad.calibench", "calibench: 1\nmodle: tiny\n");
         m_folder->write("gone.calibench", "calibench: 1\nmodel: nowhere\nrecipe: {file: nowhere.yaml}\n");
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w->openProject(file("bad.calibench"));
         QVERIFY2(w->messages()->text().startsWith(QStringLiteral("bad.calibench, line 2")), qPrintable(w->messages()->text()));
         QCOMPARE(w->session().modelFolder(), file("tiny"));  // what was open stays
@@ -204,7 +204,7 @@ private Q_SLOTS:
     void remembersEachTextWithItsNumbers() {
         m_folder->write("other.txt", "that is the question");
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         DataSettings data = w->session().data();
         data.numSamples = 9;
         w->session().setData(data);
@@ -230,7 +230,7 @@ private Q_SLOTS:
         QFETCH(bool, named);
         {
             TestWindow w(*m_folder);
-            openAll(w);
+            openAll(w, *m_folder);
             if (named) w->project().save(file("mine.calibench"));
             w.editor()->appendPlainText(QStringLiteral("# by hand"));
             w->autosave().saveNow();
@@ -257,7 +257,7 @@ private Q_SLOTS:
     void discardsWhatIsNotWanted() {
         {
             TestWindow w(*m_folder);
-            openAll(w);
+            openAll(w, *m_folder);
             w->autosave().saveNow();
         }
         {
@@ -340,7 +340,7 @@ private Q_SLOTS:
 
     void listsItsRunsWithoutBeingAsked() {
         TestWindow w(*m_folder);
-        openAll(w);
+        openAll(w, *m_folder);
         w->project().save(file("mine.calibench"));
         w->actions().run->trigger();
         QTRY_COMPARE(w->controller().state(), State::Done);
@@ -351,13 +351,6 @@ private Q_SLOTS:
 
 private:
     [[nodiscard]] QString file(const char* name) const { return m_folder->file(name); }
-
-    void openAll(TestWindow& w) const {
-        w->openModel(file("tiny"));
-        w->openData(file("text.txt"));
-        w->openRecipe(file("recipe.yaml"));
-        QVERIFY2(w.ready(), qPrintable(w->session().obstacle()));
-    }
 
     static void choose(TestWindow& w, const QString& text) {
         for (auto* button : w->messages()->findChildren<QToolButton*>())

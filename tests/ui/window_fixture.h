@@ -59,4 +59,12 @@ struct TestWindow {
     std::unique_ptr<MainWindow> window;
 };
 
+/// Opens the folder's model, text and recipe, and waits until a run could start.
+inline void openAll(TestWindow& w, const WindowFolder& folder) {
+    w->openModel(folder.file("tiny"));
+    w->openData(folder.file("text.txt"));
+    w->openRecipe(folder.file("recipe.yaml"));
+    QVERIFY2(w.ready(), qPrintable(w->session().obstacle()));
+}
+
 }  // namespace calibench::test
