@@ -4,7 +4,7 @@
 #include <QMenu>
 #include <QSet>
 
-#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "ui/background.h"
@@ -30,17 +30,20 @@ int64_t groupSize(const QuantizationScheme& scheme) {
     return free ? scheme.weights->group_size.value_or(0) : 0;
 }
 
-/// The largest size, `wanted` halved as often as needed, that divides the columns of all modules: 64 for the 576 of a small
-/// model; `wanted` when none does.
-int64_t fittingGroupSize(int64_t wanted, const ModelSummary& model, const QStringList& modules) {
+/// What divides the columns of all these modules; 0 when there are none.
+int64_t commonColumns(const ModelSummary& model, const QStringList& modules) {
     const QSet<QString> chosen(modules.begin(), modules.end());
-    const auto fits = [&](int64_t size) {
-        return std::all_of(model.modules.begin(), model.modules.end(), [&](const ModuleInfo& module) {
-            return module.shape.empty() || module.shape.back() % size == 0 || !chosen.contains(QString::fromStdString(module.name));
-        });
-    };
+    int64_t common = 0;
+    for (const ModuleInfo& module : model.modules)
+        if (!module.shape.empty() && chosen.contains(QString::fromStdString(module.name))) common = std::gcd(common, module.shape.back());
+    return common;
+}
+
+/// The largest size, `wanted` halved as often as needed, that divides `columns`: 64 for the 576 of a small model; `wanted` when
+/// none does.
+int64_t fittingGroupSize(int64_t wanted, int64_t columns) {
     for (int64_t size = wanted; size >= 16; size /= 2)
-        if (fits(size)) return size;
+        if (columns % size == 0) return size;
     return wanted;
 }
 
@@ -101,16 +104,17 @@ void ModuleActions::fillQuantizeMenu() {
     }
     m_quantize->addSection(tr("Presets"));
     auto* more = new QMenu(tr("&More presets"), m_quantize.get());
+    const int64_t columns = commonColumns(m_session.model(), m_selected());
     for (const std::string& name : m_session.services().presetSchemeNames())
-        addPreset(isCommon(name) ? m_quantize.get() : more, name);
+        addPreset(isCommon(name) ? m_quantize.get() : more, name, columns);
     m_quantize->addMenu(more);
 }
 
-void ModuleActions::addPreset(QMenu* menu, const std::string& name) {
+void ModuleActions::addPreset(QMenu* menu, const std::string& name, int64_t columns) {
     QuantizationScheme scheme = m_session.services().presetScheme(name);
     const QString text = QString::fromStdString(name);
     const int64_t wanted = groupSize(scheme);
-    const int64_t fitting = fittingGroupSize(wanted, m_session.model(), m_selected());
+    const int64_t fitting = fittingGroupSize(wanted, columns);
     if (fitting == wanted) return addScheme(menu, text, scheme);
     scheme.weights->group_size = fitting;
     addScheme(menu, tr("%1 in groups of %2").arg(text, formatCount(fitting)), scheme);

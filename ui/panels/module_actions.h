@@ -3,6 +3,7 @@
 #include <QObject>
 #include <QStringList>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -46,7 +47,7 @@ private:
     void change(Edit edit);
     void fillQuantizeMenu();
     void addScheme(QMenu* menu, const QString& text, const QuantizationScheme& scheme);
-    void addPreset(QMenu* menu, const std::string& name);
+    void addPreset(QMenu* menu, const std::string& name, int64_t columns);  ///< in groups that divide `columns`
 
     Session& m_session;
     const RunController& m_controller;
