@@ -19,6 +19,7 @@ public:
 
     void setBlock(int block);  ///< -1: none
     [[nodiscard]] int block() const { return m_block; }
+    [[nodiscard]] const BlockRecord* record() const;  ///< of that block; null when there is none
     void setKeep(BlockOrder::Keep keep);
     void refresh();
     /// The attempt that was kept, or would be if the block came to its end now; -1 before the first loss.
@@ -30,7 +31,6 @@ public:
     [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
 private:
-    [[nodiscard]] const BlockRecord* record() const;
     [[nodiscard]] QVariant number(double value, int role) const;  ///< short to see, with all digits to hover
 
     const RunRecord& m_record;

@@ -198,11 +198,7 @@ void IntervenePanel::readRecipe() {
     });
 }
 
-const BlockRecord* IntervenePanel::block() const {
-    const auto& blocks = m_controller.record().blocks();
-    const int index = m_attempts->block();
-    return index >= 0 && static_cast<size_t>(index) < blocks.size() ? &blocks[static_cast<size_t>(index)] : nullptr;
-}
+const BlockRecord* IntervenePanel::block() const { return m_attempts->record(); }
 
 void IntervenePanel::showSettings() {
     const auto& started = m_controller.record().started();
