@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "ui/background.h"
+#include "ui/form_section.h"
 #include "ui/format.h"
 #include "ui/settings.h"
 #include "ui/theme.h"
@@ -57,10 +58,7 @@ void addRow(QFormLayout* form, const QString& label, QWidget* field, const QStri
 }
 
 void addHeading(QFormLayout* form, const QString& text) {
-    auto* label = new QLabel(text);
-    QFont bold = label->font();
-    bold.setBold(true);
-    label->setFont(bold);
+    QLabel* label = makeHeading(text);
     label->setContentsMargins(0, form->rowCount() > 0 ? 12 : 0, 0, 0);
     form->addRow(label);
 }

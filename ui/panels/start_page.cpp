@@ -6,6 +6,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "ui/form_section.h"
 #include "ui/panels/recent_list.h"
 #include "ui/project/samples.h"
 #include "ui/settings.h"
@@ -16,14 +17,6 @@ namespace calibench {
 namespace {
 
 constexpr int PageWidth = 720;  // lines that are longer are tiring to read
-
-QLabel* makeHeading(const QString& text) {
-    auto* label = new QLabel(text);
-    QFont bold = label->font();
-    bold.setBold(true);
-    label->setFont(bold);
-    return label;
-}
 
 }  // namespace
 

@@ -5,7 +5,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
-#include "ui/recipe/form_section.h"
+#include "ui/form_section.h"
 #include "ui/recipe/target_list_edit.h"
 #include "ui/theme.h"
 

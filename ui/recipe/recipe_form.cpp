@@ -2,7 +2,6 @@
 
 #include <QComboBox>
 #include <QFrame>
-#include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
 #include <QScrollArea>
@@ -13,11 +12,9 @@
 #include <cctype>
 #include <numeric>
 #include <set>
-#include <unordered_map>
 
-#include "ui/format.h"
+#include "ui/form_section.h"
 #include "ui/recipe/args_form.h"
-#include "ui/recipe/form_section.h"
 #include "ui/recipe/group_form.h"
 #include "ui/recipe/modifier_form.h"
 #include "ui/recipe/scheme_words.h"
@@ -40,14 +37,6 @@ const char* const StarterRecipe =
     "    AutoRoundModifier:\n"
     "      scheme: W4A16\n"
     "      ignore: [lm_head]\n";
-
-/// Sizes of groups that divide every extent which `divisor` divides, the largest first.
-std::vector<int64_t> sizesThatFit(int64_t divisor) {
-    std::vector<int64_t> sizes;
-    for (const int64_t size : {256, 128, 64, 32, 16})
-        if (divisor % size == 0) sizes.push_back(size);
-    return sizes;
-}
 
 std::string joined(const RecipePath& path) {
     return std::accumulate(path.begin(), path.end(), std::string(), [](std::string text, const std::string& key) { return std::move(text) + '/' + key; });
@@ -93,14 +82,14 @@ RecipeForm::RecipeForm(Session& session, QWidget* parent) : QWidget(parent), m_s
     setAccessibleName(tr("Recipe, as a form"));
 
     connect(&m_session, &Session::recipeChecked, this, [this] {
-        takeResolved();
+        m_shares.take(m_session);
         show(m_session.parsedRecipe(), m_session.diagnostics());
     });
     connect(&m_session, &Session::modelChanged, this, [this] {
-        takeResolved();
+        m_shares.take(m_session);
         showResolved();
     });
-    takeResolved();
+    m_shares.take(m_session);
     refill();
 }
 
@@ -143,9 +132,7 @@ QWidget* RecipeForm::makeContent() {
     layout->addWidget(makeRule());
     makeScheme(layout);
 
-    m_ignore = new TargetListEdit(*m_matcher, tr("Ignored"), TargetListEdit::Emptiness::Allowed);
-    connect(m_ignore, &TargetListEdit::changed, this, &RecipeForm::apply);
-    connect(m_ignore, &TargetListEdit::pointedAt, this, &RecipeForm::point);
+    m_ignore = makeTargets(tr("Ignored"));
     QLabel* ignored = makeHeading(tr("Ignored"));
     ignored->setToolTip(tr("ignore: modules that stay as they are, whatever targets them"));
     layout->addWidget(makeRule());
@@ -176,9 +163,7 @@ void RecipeForm::makeScheme(QVBoxLayout* layout) {
     m_scheme->changed = [this](const std::optional<Json>& value, bool) { changeScheme(value->get<std::string>()); };
     m_schemeHelp = makeNote();
     m_targetsLabel = makeHeading(tr("Targets"));
-    m_targets = new TargetListEdit(*m_matcher, tr("Targets"), TargetListEdit::Emptiness::Allowed);
-    connect(m_targets, &TargetListEdit::changed, this, &RecipeForm::apply);
-    connect(m_targets, &TargetListEdit::pointedAt, this, &RecipeForm::point);
+    m_targets = makeTargets(tr("Targets"));
     m_groupsLayout = new QVBoxLayout;
     m_groupsLayout->setSpacing(4);
     auto* add = new QToolButton;
@@ -192,6 +177,13 @@ void RecipeForm::makeScheme(QVBoxLayout* layout) {
     for (QWidget* widget : std::initializer_list<QWidget*>{grid, m_schemeHelp, m_targetsLabel, m_targets}) layout->addWidget(widget);
     layout->addLayout(m_groupsLayout);
     layout->addWidget(m_addGroup, 0, Qt::AlignLeft);
+}
+
+TargetListEdit* RecipeForm::makeTargets(const QString& title) {
+    auto* targets = new TargetListEdit(*m_matcher, title, TargetListEdit::Emptiness::Allowed);
+    connect(targets, &TargetListEdit::changed, this, &RecipeForm::apply);
+    connect(targets, &TargetListEdit::pointedAt, this, &RecipeForm::point);
+    return targets;
 }
 
 void RecipeForm::refill() {
@@ -312,30 +304,15 @@ void RecipeForm::fillOtherKeys() {
     m_otherKeys->setToolTip(tr("The form has no field for these and leaves them alone. Click to see them.") + QLatin1Char('\n') + keys.join(QLatin1Char('\n')));
 }
 
-void RecipeForm::takeResolved() {
-    m_shares.clear();
-    std::unordered_map<std::string, const ModuleInfo*> infos;
-    for (const ModuleInfo& module : m_session.model().modules) infos[module.name] = &module;
-    for (const ResolvedModule& module : m_session.resolvedModules()) {
-        Share& share = m_shares[{module.modifier, module.config_group}];
-        share.modules << QString::fromStdString(module.name);
-        const auto info = infos.find(module.name);
-        if (info == infos.end() || info->second->shape.empty()) continue;
-        share.columns = std::gcd(share.columns, info->second->shape.back());
-        share.rows = std::gcd(share.rows, info->second->shape.front());
-    }
-}
-
 void RecipeForm::showResolved() {
     if (!m_recipe) return;
     for (size_t i = 0; i < m_groups.size(); ++i) {
         const auto& [name, scheme] = modifier().config_groups[i];
-        const auto found = m_shares.find({m_index, name});
-        const Share share = found == m_shares.end() ? Share() : found->second;
+        const GroupShares::Share share = m_shares.of(m_index, name);
         QString summary = QString::fromStdString(m_session.services().describeScheme(scheme));
         if (m_session.modelState() == Session::ModelState::Ready) summary = tr("%1, %n module(s)", nullptr, static_cast<int>(share.modules.size())).arg(summary);
         m_groups[i]->setSummary(summary, schemeWords(scheme) + QLatin1Char('\n') + share.modules.mid(0, NamesInTooltip).join(QLatin1Char('\n')));
-        m_groups[i]->setFittingSizes(sizesThatFit(share.columns), sizesThatFit(share.rows));
+        m_groups[i]->setFittingSizes(groupSizesThatFit(share.columns), groupSizesThatFit(share.rows));
     }
 }
 

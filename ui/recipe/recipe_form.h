@@ -1,13 +1,11 @@
 #pragma once
 
-#include <QStringList>
 #include <QWidget>
 
-#include <map>
 #include <optional>
-#include <utility>
 #include <vector>
 
+#include "ui/recipe/group_shares.h"
 #include "ui/recipe/setting.h"
 
 class QComboBox;
@@ -47,13 +45,13 @@ private:
     QWidget* makeProblem();
     QWidget* makeContent();
     void makeScheme(QVBoxLayout* layout);
+    [[nodiscard]] TargetListEdit* makeTargets(const QString& title);
     void show(const std::optional<Recipe>& recipe, const std::vector<Diagnostic>& diagnostics);
     void showProblem(const QString& sentence, int line);
     void fill();
     void fillScheme();
     void fillGroups();
     void fillOtherKeys();
-    void takeResolved();
     void showResolved();
 
     void apply(const RecipeChanges& changes);
@@ -69,19 +67,13 @@ private:
     [[nodiscard]] RecipeChanges asOwnGroups() const;
     [[nodiscard]] std::string targetForNewGroup() const;
 
-    /// The modules that a config group got in the last check, and the greatest common divisors of their extents.
-    struct Share {
-        QStringList modules;
-        int64_t columns = 0, rows = 0;
-    };
-
     Session& m_session;
     TargetMatcher* m_matcher;
     std::optional<Recipe> m_recipe;  ///< the last that could be read, with what its text says
     Json m_values;
     size_t m_index = 0;  ///< of the modifier that is shown
     int m_problemLine = 0;
-    std::map<std::pair<size_t, std::string>, Share> m_shares;  ///< by modifier and config group
+    GroupShares m_shares;
 
     QFrame* m_problem;
     QLabel* m_problemText;

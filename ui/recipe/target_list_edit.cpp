@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ui/recipe/form_section.h"
+#include "ui/form_section.h"
 #include "ui/recipe/target_row.h"
 #include "ui/theme.h"
 

@@ -1,4 +1,4 @@
-#include "ui/recipe/form_section.h"
+#include "ui/form_section.h"
 
 #include <QList>
 
