@@ -56,7 +56,7 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
     : QMainWindow(parent), m_settings(settings), m_resources(resources), m_session(services), m_controller(services.runCalibration),
       m_actions(new Actions(m_session, m_controller, this)), m_messages(new MessageBar), m_centre(new QStackedWidget),
       m_plots(new PlotsPage(m_session, m_controller, m_settings)), m_modelPanel(new ModelPanel(m_session, m_controller)),
-      m_dataPanel(new DataPanel(m_session)), m_recipePanel(new RecipePanel(m_session, m_settings, resources + QStringLiteral("/recipes"))),
+      m_dataPanel(new DataPanel(m_session)), m_recipePanel(new RecipePanel(m_session, m_settings, resources)),
       m_files(new FileCommands(m_session, m_controller, *m_recipePanel, m_settings, *m_messages, resources, this)),
       m_endings(new RunEndings(m_session, m_controller, m_settings, *m_messages, this)),
       m_project(new ProjectDocument(m_session, *m_recipePanel, m_controller,

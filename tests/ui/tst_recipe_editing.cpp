@@ -44,7 +44,7 @@ private Q_SLOTS:
         m_folder = std::make_unique<QTemporaryDir>();
         m_settings = std::make_unique<Settings>(m_folder->filePath(QStringLiteral("settings.ini")));
         m_session = std::make_unique<Session>(coreServices());
-        m_panel = std::make_unique<RecipePanel>(*m_session, *m_settings, resource("recipes"));
+        m_panel = std::make_unique<RecipePanel>(*m_session, *m_settings, QStringLiteral(CALIBENCH_RESOURCES));
         m_panel->setView(RecipePanel::View::Both);
         m_panel->resize(400, 900);
         m_panel->show();

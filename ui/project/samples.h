@@ -17,7 +17,7 @@ struct Demo {
 
 struct SampleRecipe {
     QString file;
-    QString title;  ///< its first comment line
+    QString title;  ///< its first comment line, or its name
 };
 
 [[nodiscard]] QList<SampleRecipe> sampleRecipes(const QString& resources);

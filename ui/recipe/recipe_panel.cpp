@@ -2,7 +2,6 @@
 
 #include <QAction>
 #include <QButtonGroup>
-#include <QDir>
 #include <QFile>
 #include <QFileInfo>
 #include <QHBoxLayout>
@@ -19,6 +18,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ui/project/samples.h"
 #include "ui/recipe/problem_list.h"
 #include "ui/recipe/recipe_completer.h"
 #include "ui/recipe/recipe_editor.h"
@@ -45,17 +45,9 @@ QToolButton* makeButton(const QString& icon, const QString& text, const QString&
     return button;
 }
 
-/// What a preset is for: its first comment line.
-QString descriptionOf(const QString& file) {
-    QFile yaml(file);
-    if (!yaml.open(QIODevice::ReadOnly)) return {};
-    const QString line = QString::fromUtf8(yaml.readLine()).trimmed();
-    return line.startsWith(QLatin1Char('#')) ? line.mid(1).trimmed() : QString();
-}
-
 }  // namespace
 
-RecipePanel::RecipePanel(Session& session, Settings& settings, const QString& presetFolder, QWidget* parent)
+RecipePanel::RecipePanel(Session& session, Settings& settings, const QString& resources, QWidget* parent)
     : QWidget(parent), m_session(session), m_settings(settings), m_editor(new RecipeEditor), m_form(new RecipeForm(session)), m_views(new QSplitter),
       m_effect(new QLabel), m_count(new QLabel), m_problems(new ProblemList) {
     m_views->addWidget(m_form);
@@ -72,7 +64,7 @@ RecipePanel::RecipePanel(Session& session, Settings& settings, const QString& pr
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(4);
-    layout->addWidget(makeToolBar(presetFolder));
+    layout->addWidget(makeToolBar(resources));
     layout->addWidget(m_views, 1);
     layout->addWidget(m_effect);
     layout->addWidget(m_count);
@@ -83,7 +75,7 @@ RecipePanel::RecipePanel(Session& session, Settings& settings, const QString& pr
     showChecked();
 }
 
-QWidget* RecipePanel::makeToolBar(const QString& presetFolder) {
+QWidget* RecipePanel::makeToolBar(const QString& resources) {
     auto* bar = new QWidget;
     auto* layout = new QHBoxLayout(bar);
     layout->setContentsMargins(4, 4, 4, 0);
@@ -93,7 +85,7 @@ QWidget* RecipePanel::makeToolBar(const QString& presetFolder) {
     presets->setPopupMode(QToolButton::InstantPopup);
     auto* menu = new QMenu(presets);
     menu->setToolTipsVisible(true);
-    fillPresets(menu, presetFolder);
+    fillPresets(menu, resources);
     presets->setMenu(menu);
     presets->setEnabled(!menu->isEmpty());
     layout->addWidget(presets);
@@ -198,11 +190,11 @@ void RecipePanel::goToLine(int line) {
     m_editor->goToLine(line);
 }
 
-void RecipePanel::fillPresets(QMenu* menu, const QString& folder) {
-    for (const QFileInfo& file : QDir(folder).entryInfoList({QStringLiteral("*.yaml"), QStringLiteral("*.yml")}, QDir::Files, QDir::Name)) {
-        QAction* action = menu->addAction(file.completeBaseName());
-        action->setToolTip(descriptionOf(file.filePath()));
-        connect(action, &QAction::triggered, this, [this, path = file.filePath()] {
+void RecipePanel::fillPresets(QMenu* menu, const QString& resources) {
+    for (const SampleRecipe& sample : sampleRecipes(resources)) {
+        QAction* action = menu->addAction(QFileInfo(sample.file).completeBaseName());
+        action->setToolTip(sample.title);
+        connect(action, &QAction::triggered, this, [this, path = sample.file] {
             QFile yaml(path);
             if (!yaml.open(QIODevice::ReadOnly)) return;
             change(QString::fromUtf8(yaml.readAll()));

@@ -27,8 +27,8 @@ class RecipePanel : public QWidget {
 public:
     enum class View { Form, Yaml, Both };
 
-    /// `presetFolder` holds *.yaml files; the first comment line of each is its description.
-    RecipePanel(Session& session, Settings& settings, const QString& presetFolder, QWidget* parent = nullptr);
+    /// `resources` holds the sample recipes, which are offered as presets.
+    RecipePanel(Session& session, Settings& settings, const QString& resources, QWidget* parent = nullptr);
 
     /// Both return an error sentence, empty on success.
     [[nodiscard]] QString open(const QString& file);
@@ -56,8 +56,8 @@ protected:
     void resizeEvent(QResizeEvent* event) override;
 
 private:
-    QWidget* makeToolBar(const QString& presetFolder);
-    void fillPresets(QMenu* menu, const QString& folder);
+    QWidget* makeToolBar(const QString& resources);
+    void fillPresets(QMenu* menu, const QString& resources);
     void makeUndo();
     void connectEditor();
     void change(const QString& yaml, const QString& place = {});
