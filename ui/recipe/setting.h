@@ -3,7 +3,6 @@
 #include <QString>
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -44,7 +43,6 @@ public:
     [[nodiscard]] QWidget* label() const;
     [[nodiscard]] QWidget* editor() const { return m_editor; }
     [[nodiscard]] QWidget* reset() const;
-    [[nodiscard]] const Json& defaultValue() const { return m_default; }
 
 protected:
     Setting(const Words& words, const Json& fallback, QWidget* editor);

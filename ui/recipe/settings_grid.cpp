@@ -9,13 +9,11 @@ SettingsGrid::SettingsGrid(QWidget* parent) : QWidget(parent), m_grid(new QGridL
     m_grid->setContentsMargins(0, 0, 0, 0);
     m_grid->setHorizontalSpacing(4);
     m_grid->setVerticalSpacing(4);
-    m_grid->setColumnMinimumWidth(0, labelWidth(this));
+    m_grid->setColumnMinimumWidth(0, fontMetrics().horizontalAdvance(tr("Quanted input")) + 4);
     m_grid->setColumnStretch(1, 1);
 }
 
 SettingsGrid::~SettingsGrid() = default;
-
-int SettingsGrid::labelWidth(const QWidget* widget) { return widget->fontMetrics().horizontalAdvance(tr("Quanted input")) + 4; }
 
 void SettingsGrid::addRow(std::unique_ptr<Setting> setting) {
     const int row = m_grid->rowCount();
@@ -23,12 +21,6 @@ void SettingsGrid::addRow(std::unique_ptr<Setting> setting) {
     m_grid->addWidget(setting->editor(), row, 1);
     m_grid->addWidget(setting->reset(), row, 2);
     m_settings.push_back(std::move(setting));
-}
-
-void SettingsGrid::addRow(QWidget* label, QWidget* content) {
-    const int row = m_grid->rowCount();
-    if (label) m_grid->addWidget(label, row, 0, Qt::AlignTop);
-    m_grid->addWidget(content, row, label ? 1 : 0, 1, label ? 2 : 3);
 }
 
 void SettingsGrid::changeEvent(QEvent* event) {

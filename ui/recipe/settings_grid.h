@@ -27,9 +27,6 @@ public:
         addRow(std::move(setting));
         return made;
     }
-    /// A row of something that is no setting, under the same columns; `label` may be null.
-    void addRow(QWidget* label, QWidget* content);
-    [[nodiscard]] static int labelWidth(const QWidget* widget);
 
 protected:
     void changeEvent(QEvent* event) override;
