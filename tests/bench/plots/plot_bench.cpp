@@ -74,6 +74,14 @@ public:
         return time;
     }
 
+    /// Feeds what `next` makes of the number of the round.
+    template <typename Next>
+    std::vector<double> grow(Next next) {
+        std::vector<double> times;
+        for (int i = 0; i < Rounds; ++i) times.push_back(feed(next(i)));
+        return times;
+    }
+
     /// Zooms into an eighth once, then moves it along by a pixel or two at a time.
     std::vector<double> pan() {
         QCPAxis* axis = m_canvas->axisRects().last()->axis(QCPAxis::atBottom);
@@ -132,9 +140,8 @@ json benchLosses(const ModelSummary& model, QSize size) {
     stage.feed(start);
     constexpr int Last = Blocks - 1;
     stage.feed(losses(Last, 0, LossPoints - 200 * Rounds, random));
-    std::vector<double> times;
-    for (int i = 0; i < Rounds; ++i) times.push_back(stage.feed(losses(Last, LossPoints - 200 * (Rounds - i), 200, random)));
-    cases.push_back(report("losses, growing to 100,000 in one block", times));
+    const auto added = [&](int i) { return losses(Last, LossPoints - 200 * (Rounds - i), 200, random); };
+    cases.push_back(report("losses, growing to 100,000 in one block", stage.grow(added)));
     cases.push_back(report("losses, 100,000, panning", stage.pan()));
     cases.push_back(report("losses, 100,000, pointing", stage.hover()));
 
@@ -144,9 +151,7 @@ json benchLosses(const ModelSummary& model, QSize size) {
     start.started->iters = FinishedIterations;
     behind.feed(start);
     for (int block = 0; block < Last; ++block) behind.feed(losses(block, 0, FinishedIterations, random));
-    times.clear();
-    for (int i = 0; i < Rounds; ++i) times.push_back(behind.feed(losses(Last, 5 * i, 5, random)));
-    cases.push_back(report("losses, growing before 99 finished blocks", times));
+    cases.push_back(report("losses, growing before 99 finished blocks", behind.grow([&](int i) { return losses(Last, 5 * i, 5, random); })));
     cases.push_back(report("losses, 100 blocks, panning", behind.pan()));
     return cases;
 }
@@ -174,9 +179,8 @@ json benchRanges(const ModelSummary& model, QSize size) {
     start.started = RunStarted{.num_blocks = Blocks, .iters = 1};
     stage.feed(start);
     stage.feed(ranges(model, 0, model.modules.size(), random));
-    std::vector<double> times;
-    for (int i = 0; i < Rounds; ++i) times.push_back(stage.feed(ranges(model, static_cast<size_t>(i) * 50, 50, random)));
-    cases.push_back(report("ranges, 5,000 modules x 4, growing", times));
+    const auto some = [&](int i) { return ranges(model, static_cast<size_t>(i) * 50, 50, random); };
+    cases.push_back(report("ranges, 5,000 modules x 4, growing", stage.grow(some)));
     cases.push_back(report("ranges, 5,000 modules x 4, panning", stage.pan()));
     cases.push_back(report("ranges, 5,000 modules x 4, pointing", stage.hover()));
     return cases;
@@ -197,8 +201,7 @@ json benchTokens(QSize size) {
     RunRecord record;
     record.begin(model);
     Stage<TokenPlot> stage(record, size);
-    std::vector<double> times;
-    for (int i = 0; i < Rounds; ++i) {
+    const auto some = [&](int i) {
         RunSnapshot snapshot;
         if (i == 0) snapshot.started = RunStarted{.num_blocks = TokenBlocks};
         const size_t first = static_cast<size_t>(i) * Experts / 4;
@@ -206,9 +209,9 @@ json benchTokens(QSize size) {
             const ModuleInfo& module = model.modules[k % model.modules.size()];
             snapshot.tokens.push_back({.block = module.block, .module = module.name, .expert = module.expert, .tokens = static_cast<int64_t>(count(random))});
         }
-        times.push_back(stage.feed(snapshot));
-    }
-    cases.push_back(report("tokens, 48 x 128 experts, growing", times));
+        return snapshot;
+    };
+    cases.push_back(report("tokens, 48 x 128 experts, growing", stage.grow(some)));
     cases.push_back(report("tokens, 48 x 128 experts, panning", stage.pan()));
     return cases;
 }
