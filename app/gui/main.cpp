@@ -52,9 +52,9 @@ Options parseOptions(const QCoreApplication& app) {
     parser.process(app);
     const QStringList sides = parser.value(size).split(QLatin1Char('x'));
     return {.place = parser.positionalArguments().value(0), .dataset = parser.value(dataset), .recipe = parser.value(recipe),
-            .settings = parser.value(settings), .screenshot = parser.value(screenshot),
-            .theme = parser.value(theme), .tab = parser.value(tab), .select = parser.value(select), .size = {sides.value(0).toInt(), sides.value(1).toInt()}, .run = parser.isSet(run), .demo = parser.isSet(demo),
-            .reportStartup = parser.isSet(reportStartup)};
+            .settings = parser.value(settings), .screenshot = parser.value(screenshot), .theme = parser.value(theme),
+            .tab = parser.value(tab), .select = parser.value(select), .size = {sides.value(0).toInt(), sides.value(1).toInt()},
+            .run = parser.isSet(run), .demo = parser.isSet(demo), .reportStartup = parser.isSet(reportStartup)};
 }
 
 /// Presses Run once model, text and recipe are read.
