@@ -2,7 +2,6 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 
 #include <sys/wait.h>
@@ -20,8 +19,11 @@
 #include "core/calibration/run.h"
 #include "core/calibration/run_directory.h"
 #include "core/models/checkpoint.h"
+#include "tests/core/calibration/recorder.h"
 
 using namespace calibench;
+using testing::read_bytes;
+using testing::Recorder;
 namespace fs = std::filesystem;
 
 namespace {
@@ -48,28 +50,6 @@ const std::string with_embedding_and_head = "QuantizationModifier: {config_group
                                             "b: {targets: [Linear], weights: {num_bits: 4, strategy: group, group_size: 64}}}}";
 /// Block 0 is left alone, so Xq is X when the run goes on behind it.
 const std::string last_blocks = "QuantizationModifier: {config_groups: {a: {targets: ['re:.*layers.[23].mlp.*_proj$'], weights: {num_bits: 8, strategy: channel}}}}";
-
-class Recorder : public RunListener {
-public:
-    std::vector<RunEvent> events;
-    std::function<void(const RunEvent&)> react;
-    void on_event(const RunEvent& event) override {
-        events.push_back(event);
-        if (react) react(event);
-    }
-    template <class Event>
-    [[nodiscard]] std::vector<Event> all() const {
-        std::vector<Event> found;
-        for (const auto& event : events)
-            if (const auto* match = std::get_if<Event>(&event)) found.push_back(*match);
-        return found;
-    }
-};
-
-std::string read_bytes(const fs::path& path) {
-    std::ifstream stream(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 std::map<std::string, std::string> contents(const fs::path& directory) {
     std::map<std::string, std::string> files;
