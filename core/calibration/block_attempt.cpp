@@ -15,8 +15,24 @@
 
 namespace calibench {
 
+namespace {
+
 /// Forward, backward and the step of one tuned sample, in forward passes.
-static constexpr double work_of_tuning = 3;
+constexpr double work_of_tuned_sample = 3;
+
+double work_of(const AutoRoundOptions& options) {
+    return work_of_tuned_sample * static_cast<double>(options.iters * options.samples_per_iteration());
+}
+
+/// Those that some module is tuned by.
+std::set<size_t> tunings_of(const ModulePlans& modules) {
+    std::set<size_t> used;
+    for (const auto& [name, module] : modules)
+        if (module.tuning) used.insert(*module.tuning);
+    return used;
+}
+
+}  // namespace
 
 BlockAttempt::BlockAttempt(const Place& place, int64_t number, BlockRecipe recipe)
     : place_(place), number_(number), recipe_(std::move(recipe)) {
@@ -24,21 +40,14 @@ BlockAttempt::BlockAttempt(const Place& place, int64_t number, BlockRecipe recip
     work_left_ = work();
 }
 
-double BlockAttempt::work(const AutoRoundOptions& options) {
-    return work_of_tuning * static_cast<double>(options.iters * options.samples_per_iteration());
-}
-
-double BlockAttempt::work() const {
-    double sum = num_samples();
-    for (const size_t tuning : tunings()) sum += work(recipe_.tunings[tuning]);
+double BlockAttempt::work_of_tunings(const ModulePlans& modules, const std::vector<AutoRoundOptions>& tunings) {
+    double sum = 0;
+    for (const size_t tuning : tunings_of(modules)) sum += work_of(tunings[tuning]);
     return sum;
 }
 
-std::vector<size_t> BlockAttempt::tunings() const {
-    std::set<size_t> used;
-    for (const auto& [name, module] : recipe_.modules)
-        if (module.tuning) used.insert(*module.tuning);
-    return {used.begin(), used.end()};
+double BlockAttempt::work() const {
+    return num_samples() + work_of_tunings(recipe_.modules, recipe_.tunings);
 }
 
 bool BlockAttempt::quantizes() const {
@@ -46,7 +55,7 @@ bool BlockAttempt::quantizes() const {
 }
 
 bool BlockAttempt::wants_float_inputs() const {
-    const std::vector<size_t> used = tunings();
+    const std::set<size_t> used = tunings_of(recipe_.modules);
     return std::any_of(used.begin(), used.end(), [&](size_t tuning) { return !recipe_.tunings[tuning].enable_quanted_input; });
 }
 
@@ -154,7 +163,7 @@ void BlockAttempt::record_loss(int64_t iteration, double loss_mse, bool best) {
 }
 
 void BlockAttempt::tune(const std::function<bool()>& go_on) {
-    for (const size_t tuning : tunings()) tune_modules(tuning, go_on);
+    for (const size_t tuning : tunings_of(recipe_.modules)) tune_modules(tuning, go_on);
     place_.reporter.replan(num_samples() - std::exchange(work_left_, num_samples()));  // less to do after an early end
 }
 
@@ -168,7 +177,7 @@ void BlockAttempt::tune_modules(size_t tuning, const std::function<bool()>& go_o
 
     const at::AutoGradMode grad(true);  // the rest of the walk runs without
     const at::Tensor& inputs = options.enable_quanted_input ? place_.states.quantized_inputs : place_.states.float_inputs;
-    const double work_of_iteration = work(options) / static_cast<double>(options.iters);
+    const double work_of_iteration = work_of(options) / static_cast<double>(options.iters);
     TuningResult result = tune_block(
         place_.block.block(), {inputs, place_.states.outputs, {}, place_.states.loss_mask}, schemes, options, reporter.control(),
         [&](int64_t iteration, double loss, bool best) {

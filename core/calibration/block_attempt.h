@@ -63,8 +63,8 @@ public:
     [[nodiscard]] const std::vector<NamedTensor>& stored() const { return stored_; }
     /// Strictly lower loss: of the best iterates where both were tuned, of the block's outputs over all samples otherwise.
     [[nodiscard]] bool is_better_than(BlockAttempt& other);
-    /// The work of a tuning, in forward passes of one sample.
-    [[nodiscard]] static double work(const AutoRoundOptions& options);
+    /// The work of all tunings of `modules`, in forward passes of one sample.
+    [[nodiscard]] static double work_of_tunings(const ModulePlans& modules, const std::vector<AutoRoundOptions>& tunings);
     /// Of all tunings, and of propagate() once.
     [[nodiscard]] double work() const;
     /// What of work() is still to be done, and now is planned no longer.
@@ -82,7 +82,6 @@ private:
     [[nodiscard]] double output_loss();
     [[nodiscard]] double num_samples() const { return static_cast<double>(place_.plan.samples.num_samples); }
     [[nodiscard]] at::Tensor source_weight(const std::string& module) const;
-    [[nodiscard]] std::vector<size_t> tunings() const;
 
     Place place_;
     int64_t number_;

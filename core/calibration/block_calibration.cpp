@@ -22,12 +22,8 @@ bool BlockCalibration::quantizes(const RunPlan& plan, int64_t index) {
 
 double BlockCalibration::work(const RunPlan& plan, int64_t index) {
     const ModulePlans& modules = plan.blocks[static_cast<size_t>(index)];
-    std::set<size_t> tunings;
-    for (const auto& [name, module] : modules)
-        if (module.tuning) tunings.insert(*module.tuning);
-    double work = (BlockObservation::passes(modules) + 1) * static_cast<double>(plan.samples.num_samples);
-    for (const size_t tuning : tunings) work += BlockAttempt::work(plan.tunings[tuning]);
-    return work;
+    return (BlockObservation::passes(modules) + 1) * static_cast<double>(plan.samples.num_samples) +
+           BlockAttempt::work_of_tunings(modules, plan.tunings);
 }
 
 std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {

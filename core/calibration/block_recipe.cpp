@@ -46,13 +46,6 @@ std::set<std::string> modules_of_block(const ModelSummary& model, int64_t block)
     return names;
 }
 
-/// Whatever targets brought it there.
-bool same_scheme(QuantizationScheme a, QuantizationScheme b) {
-    a.targets.clear();
-    b.targets.clear();
-    return a == b;
-}
-
 /// Whether a recipe leaves everything outside of the block as the run has planned it. How the blocks before it were tuned is past.
 bool agrees_elsewhere(const Reading& reading, const RunPlan& plan, int64_t block) {
     const std::set<std::string> changeable = modules_of_block(plan.summary, block);
@@ -128,26 +121,25 @@ void plan_block(BlockRecipe& changed, const Reading& reading, const RunPlan& pla
     for (const ModuleInfo& module : plan.summary.modules) info[module.name] = &module;
     changed.modules.clear();
     changed.tunings.clear();
+    std::vector<Modifier> modifiers = reading.recipe.modifiers;
+    for (Modifier& modifier : modifiers) {
+        auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
+        if (!settings) continue;
+        settings->iters = changed.iters.value_or(settings->iters);
+        if (changed.lr) settings->lr = changed.lr;
+        if (changed.minmax_lr) settings->minmax_lr = changed.minmax_lr;
+    }
     std::map<size_t, std::optional<size_t>> tuning_index;  // by modifier
     for (const ResolvedModule& module : reading.resolved.modules) {
         const ModuleInfo& where = *info.at(module.name);
         if (where.block != block) continue;
+        const Modifier& modifier = modifiers[module.modifier];
         const auto [index, is_new] = tuning_index.try_emplace(module.modifier);
-        if (is_new) {
-            Modifier modifier = reading.recipe.modifiers[module.modifier];
-            if (auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings)) {
-                settings->iters = changed.iters.value_or(settings->iters);
-                if (changed.lr) settings->lr = changed.lr;
-                if (changed.minmax_lr) settings->minmax_lr = changed.minmax_lr;
-            }
-            if (const auto tuning = tuning_of(modifier, plan)) {
-                index->second = changed.tunings.size();
-                changed.tunings.push_back(*tuning);
-            }
+        if (const auto tuning = is_new ? tuning_of(modifier, plan) : std::nullopt) {
+            index->second = changed.tunings.size();
+            changed.tunings.push_back(*tuning);
         }
         ModulePlan todo{module.scheme, infer_format(module.scheme), index->second, where.expert};
-        Modifier modifier = reading.recipe.modifiers[module.modifier];
-        if (auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings)) settings->iters = changed.iters.value_or(settings->iters);
         todo.opt_rtn = rounds_by_opt_rtn(modifier, module.scheme);
         changed.modules.emplace(module.name, std::move(todo));
     }
@@ -214,6 +206,12 @@ void follow_recipe(RunPlan& plan, int64_t block, const BlockRecipe& recipe) {
     plan.recipe = recipe.recipe;
     plan.config.recipe_yaml = recipe.recipe_yaml;
     plan.quantization_config = recipe.quantization_config;
+}
+
+bool same_scheme(QuantizationScheme a, QuantizationScheme b) {
+    a.targets.clear();
+    b.targets.clear();
+    return a == b;
 }
 
 bool same_schemes(const BlockRecipe& a, const BlockRecipe& b) {

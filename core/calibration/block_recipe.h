@@ -33,6 +33,8 @@ struct BlockRecipe {
 /// The rest of the run, and its export, follow the recipe of a block that is done.
 void follow_recipe(RunPlan& plan, int64_t block, const BlockRecipe& recipe);
 
+/// Whatever targets brought it there: recipes may name the same modules in different ways.
+[[nodiscard]] bool same_scheme(QuantizationScheme a, QuantizationScheme b);
 [[nodiscard]] bool same_schemes(const BlockRecipe& a, const BlockRecipe& b);
 /// "iters 200 -> 400, scheme of 7 modules"; "the same settings" when there is no change.
 [[nodiscard]] std::string describe_changes(const BlockRecipe& before, const BlockRecipe& after);

@@ -43,6 +43,7 @@ FinishedBlock BlockStore::read(const std::string& name) const {
         const auto found = file.metadata().find(key);
         return found == file.metadata().end() ? json() : json::parse(found->second, nullptr, /*allow_exceptions=*/false);
     };
+    const auto damaged = [&] { return InputError(concat(file.path().string(), " is damaged. Remove it, and the run goes on before it.")); };
     const json order = metadata(order_key), modules = metadata(modules_key);
     FinishedBlock finished;
     try {
@@ -53,10 +54,9 @@ FinishedBlock BlockStore::read(const std::string& name) const {
             finished.modules.emplace(module, ModulePlan{std::move(scheme), format, {}, plan.at("expert").get<int64_t>()});
         }
     } catch (const json::exception&) {
-        throw InputError(concat(file.path().string(), " is damaged. Remove it, and the run goes on before it."));
+        throw damaged();
     }
-    if (finished.tensors.size() != file.entries().size())
-        throw InputError(concat(file.path().string(), " is damaged. Remove it, and the run goes on before it."));
+    if (finished.tensors.size() != file.entries().size()) throw damaged();
     return finished;
 }
 

@@ -118,20 +118,10 @@ at::Tensor CalibrationPipeline::calibrate_embedding() {
 
 void CalibrationPipeline::calibrate_block(int64_t index) {
     const auto block = plan_.model->load_block(index);
-    if (plan_.without_samples()) return round_to_nearest(*block, index);
+    if (plan_.without_samples()) return finish_block(index, round_block(plan_, *block, index, reporter_), {.block = index});
     BlockCalibration calibration(plan_, *block, index, loss_mask_, reporter_);
     const auto stored = calibration.run(hidden_);
-    if (store_) store_->keep(block->name(), {stored, plan_.blocks[static_cast<size_t>(index)]});
-    reporter_.send(calibration.outcome());  // from here on a run that goes on takes the block over
-    export_block(index, stored, calibration.outcome());
-}
-
-void CalibrationPipeline::round_to_nearest(DecoderBlock& block, int64_t index) {
-    const auto stored = round_block(plan_, block, index, reporter_);
-    if (store_) store_->keep(block.name(), {stored, plan_.blocks[static_cast<size_t>(index)]});
-    const BlockFinished outcome{.block = index};
-    reporter_.send(outcome);
-    export_block(index, stored, outcome);
+    finish_block(index, stored, calibration.outcome());
 }
 
 void CalibrationPipeline::restore_block(int64_t index) {
@@ -139,6 +129,12 @@ void CalibrationPipeline::restore_block(int64_t index) {
     const FinishedBlock finished = store_->read(block->name());
     if (!plan_.without_samples()) run_restored_block(plan_, *block, index, finished, hidden_, reporter_);
     export_block(index, finished.tensors, plan_.done[static_cast<size_t>(index)]);
+}
+
+void CalibrationPipeline::finish_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome) {
+    if (store_) store_->keep(block_name(index), {stored, plan_.blocks[static_cast<size_t>(index)]});
+    reporter_.send(outcome);  // from here on a run that goes on takes the block over
+    export_block(index, stored, outcome);
 }
 
 void CalibrationPipeline::export_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome) {

@@ -28,8 +28,8 @@ private:
     [[nodiscard]] at::Tensor calibrate_embedding();
     void calibrate_block(int64_t index);
     /// A block that an earlier part of the run has finished.
-    void round_to_nearest(DecoderBlock& block, int64_t index);
     void restore_block(int64_t index);
+    void finish_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome);
     void export_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome);
     void calibrate_head();
     /// Rounds a module outside the blocks to nearest and exports it.

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/block_recipe.h"
 #include "core/calibration/block_store.h"
 #include "core/models/module_plan.h"
 
@@ -41,13 +42,6 @@ std::vector<std::string> differences(const ReopenedRun& stored, const RunConfig&
     compare("dtype", config.dtype, requested.dtype);
     if (std::find(stored.recipes.begin(), stored.recipes.end(), requested.recipe_yaml) == stored.recipes.end()) found.push_back("another recipe");
     return found;
-}
-
-/// Recipes may name the same modules in different ways.
-bool same_scheme(QuantizationScheme a, QuantizationScheme b) {
-    a.targets.clear();
-    b.targets.clear();
-    return a == b;
 }
 
 bool agree(const ModulePlans& finished, const ModulePlans& planned) {

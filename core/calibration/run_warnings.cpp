@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/text.h"
+#include "core/models/module_plan.h"
 
 namespace calibench {
 namespace {
@@ -27,13 +28,6 @@ constexpr double high_rate = 1.5;
 
 std::string percent(double share) {
     return concat(std::lround(100 * share), " %");
-}
-
-/// "model.layers.3" of "model.layers.3.mlp.up_proj".
-std::string block_name(const std::string& module, int64_t block) {
-    const std::string number = concat(".", block, ".");
-    const auto found = module.find(number);
-    return found == std::string::npos ? module : module.substr(0, found + number.size() - 1);
 }
 
 }  // namespace
@@ -104,7 +98,7 @@ void RunWarnings::say_together(int64_t block, Trouble trouble, const std::vector
         share = std::max(share, finding.share);
     }
     const std::string who = list_names(names, 3);
-    const std::string module = names.size() == 1 ? names.front() : block_name(names.front(), block);
+    const std::string module = names.size() == 1 ? names.front() : block_name(block);
     switch (trouble) {
         case Trouble::WeightColumns:
             return say(module, trouble, concat(who, ": a few input channels take up to ", percent(share),
