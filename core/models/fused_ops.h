@@ -15,7 +15,7 @@ namespace calibench {
 /// silu(gate) * up.
 [[nodiscard]] at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 
-/// Whether causal_attention takes states of this shape: bfloat16 on the CPU, sequences short enough for a matrix of scores.
+/// Whether causal_attention takes states of this shape: bfloat16 on a device with kernels, sequences short enough for a matrix of scores.
 [[nodiscard]] bool causal_attention_takes(const at::Tensor& query, const at::Tensor& key, const RotaryEmbedding::Angles& angles);
 /// Rotary positions, then causal attention by batched matrix products; heads that share keys are rows of one product. query
 /// [batch, seq, heads, head_dim], key and value [batch, seq, key_value_heads, head_dim] -> [batch, seq, heads * head_dim].
