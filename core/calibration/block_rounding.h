@@ -12,7 +12,7 @@ namespace calibench {
 /// full names.
 [[nodiscard]] std::vector<NamedTensor> round_block(const RunPlan& plan, DecoderBlock& block, int64_t index, RunReporter& reporter);
 
-/// Whether `module` can be quantized without samples: nothing is tuned, no static range and no weight asks for inputs.
+/// Whether quantizing `module` takes samples: it is tuned, has static ranges, or its weight's scales depend on its inputs.
 [[nodiscard]] bool needs_samples(const std::string& module, const ModulePlan& plan);
 
 }  // namespace calibench

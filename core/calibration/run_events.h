@@ -24,7 +24,7 @@ struct RunStarted {
     int64_t num_quantized_modules = 0;
     int64_t num_samples = 0;
     int64_t seq_len = 0;
-    int64_t iters = 0;              ///< 0: round to nearest
+    int64_t iters = 0;              ///< 0: no tuning
     std::string device;
     std::string dtype;
     int threads = 0;

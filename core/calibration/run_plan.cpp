@@ -10,6 +10,7 @@
 #include "core/calibration/block_rounding.h"
 #include "core/calibration/tied_embeddings.h"
 #include "core/evaluation/compute_options.h"
+#include "core/models/module_plan.h"
 
 namespace calibench {
 namespace {
@@ -162,7 +163,7 @@ void check_needs_no_samples(const RunPlan& plan, Problems& problems) {
     };
     for (const ModulePlans& block : plan.blocks)
         for (const auto& [name, module] : block) look(name, module);
-    if (plan.head) look("lm_head", *plan.head);
+    if (plan.head) look(head_module(plan.model->config()).name, *plan.head);
     if (!needy.empty())
         problems.add(concat("The recipe tunes or observes what passes through ", list_names(needy), ": choose a calibration text (--dataset)."));
     else if (plan.kv_cache && plan.kv_cache->dynamic != Dynamic::Yes)

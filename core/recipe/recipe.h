@@ -43,7 +43,7 @@ struct Diagnostic {
 /// AutoRoundModifier's own arguments (llmcompressor/modifiers/autoround/base.py), and the knobs of the recipe's `calibench:` section,
 /// which llm-compressor leaves alone: its modifier forbids extra fields.
 struct AutoRoundSettings : AutoRoundKnobs {
-    int64_t iters = 200;  ///< 0: round to nearest
+    int64_t iters = 200;  ///< 0: no tuning
     int64_t batch_size = 8;
     std::optional<double> lr;  ///< unset: 1/iters
     bool enable_torch_compile = true;  ///< read and written for llm-compressor; means nothing here

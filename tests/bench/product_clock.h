@@ -1,9 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <string>
-
 #include <ATen/record_function.h>
 
 namespace calibench::bench {
