@@ -4,6 +4,9 @@
 #include <functional>
 #include <string>
 
+#include "core/analysis/input_inspection.h"
+#include "core/analysis/overview.h"
+#include "core/analysis/weight_inspection.h"
 #include "core/base/run_control.h"
 #include "core/calibration/preflight.h"
 #include "core/calibration/run_config.h"
@@ -37,6 +40,11 @@ struct CoreServices {
     std::function<PreflightReport(const RunConfig&, const ServingOptions&)> checkBeforeRun;
     std::function<StoredRun(const std::filesystem::path& runDir)> readRun;
     std::function<RunSummary(const RunConfig&, RunListener&, RunControl&)> runCalibration;
+    // What quantization does to single modules (core/analysis).
+    std::function<std::shared_ptr<const WeightInspection>(const WeightRequest&)> inspectWeight;
+    std::function<std::shared_ptr<const InputInspection>(const std::filesystem::path& runDir, const std::string& module)> inspectInput;
+    std::function<std::vector<OutputError>(const std::filesystem::path& runDir)> readOutputErrors;
+    std::function<std::vector<ModuleOverview>(const OverviewRequest&, RunControl&, const std::function<void(const ModuleOverview&, double)>&)> inspectModules;
 };
 
 }  // namespace calibench

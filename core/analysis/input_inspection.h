@@ -30,6 +30,7 @@ struct InputFacts {
     double min = 0, max = 0;
     double outlier_ratio = 0;   ///< the largest over channels of max|x| of the channel / the median of that over channels
     std::vector<float> channel_max;      ///< max |x| of every channel
+    std::vector<float> channel_mean_square;  ///< of every channel: what imatrix observers weigh by
     ValueHistogram histogram;            ///< of all values, over [min, max]
 };
 

@@ -27,10 +27,13 @@ struct ValueHistogram {
     [[nodiscard]] double bin_width() const { return counts.empty() ? 0 : (high - low) / static_cast<double>(counts.size()); }
 };
 
-/// Row-major [rows, columns].
+/// Cells, row-major [rows, columns]. Cell (i, j) begins at value (covers.row + i * cell_rows, covers.column + j * cell_columns); all have the
+/// same size, but for the last row and column, which end with `covers`.
 struct MapTile {
     int64_t rows = 0, columns = 0;
     std::vector<float> values;
+    Extent covers;
+    int64_t cell_rows = 1, cell_columns = 1;
 };
 
 /// What can be looked at of a weight W and its quantized form Wq.
@@ -38,7 +41,7 @@ enum class WeightLayer {
     Weight,     ///< W
     Quantized,  ///< Wq, dequantized
     Error,      ///< W - Wq
-    Scale,      ///< of the group a value belongs to
+    Scale,      ///< of the group a value belongs to, as it counts: with the global scale taken into account
 };
 
 /// One output row or input column of a weight.
@@ -66,6 +69,9 @@ struct WeightFacts {
     double clipped_share = 0;  ///< of the values that lie more than half a step outside of their grid
     double outlier_ratio = 0;  ///< the largest over groups of max|w| / rms(w)
     bool constant_rows = false;  ///< some row, or all, quantizes to one single level though its values differ
+    int64_t num_constant_rows = 0;  ///< how many
+    int64_t num_groups = 0;
+    double largest_scale = 0, median_scale = 0;  ///< of their magnitudes
 };
 
 /// One weight and what became of it, to be looked at from near and far. Methods may be called from any thread.
@@ -74,8 +80,10 @@ public:
     virtual ~WeightInspection() = default;
 
     [[nodiscard]] virtual const WeightFacts& facts() const = 0;
-    /// `part` reduced to at most max_rows x max_columns cells, each with the value of largest magnitude that it covers, sign kept:
-    /// a single wrong value is seen from any distance. Cells cover equal numbers of values, but for the last row and column.
+    /// `part` in about max_rows x max_columns cells, each with the value of largest magnitude that it covers, sign kept: a single wrong value
+    /// is seen from any distance. Cells are powers of two of rows and of columns, no larger than it takes, on one grid for the whole
+    /// weight, so that they do not flicker while the view moves: the tile covers `part` widened to whole cells, which may be one
+    /// more each way. NaN: a cell without a finite value.
     [[nodiscard]] virtual MapTile map(WeightLayer layer, const Extent& part, int64_t max_rows, int64_t max_columns) const = 0;
     [[nodiscard]] virtual ValueHistogram histogram(WeightLayer layer, int bins, const std::optional<Extent>& part = {}) const = 0;
     /// The values that the group of this weight can hold, ascending; empty beyond 8 bits.
@@ -96,12 +104,15 @@ struct WeightRequest {
     std::optional<QuantizationArgs> weights;
     std::filesystem::path checkpoint_dir;  ///< looked at where `weights` is unset: an export
     std::filesystem::path run_dir;         ///< or a run's directory: its finished blocks
-    /// Of tensor_group: modules that share this one's global scale (fused projections).
+    /// Of tensor_group: modules that share this one's global scale; empty: the projections that are fused with it by their names.
     std::vector<std::string> fused_with;
+    /// Of imatrix observers: the mean square of every input channel (InputFacts::channel_mean_square); empty: all weigh the same.
+    std::vector<float> channel_mean_square;
 };
 
-/// Reads the one weight (by memory map) and what belongs to it. Throws InputError when the module, the checkpoint or the block is
-/// not there, saying what to do.
+/// Reads the one weight (by memory map) and what belongs to it. A module that nothing is asked of, or that the run left as it is, has
+/// Wq = W. Throws InputError when the module, the checkpoint or the block is not there, saying what to do; RunError when no scale
+/// follows from a weight that holds NaN or infinity.
 [[nodiscard]] std::shared_ptr<const WeightInspection> inspect_weight(const WeightRequest& request);
 
 }  // namespace calibench
