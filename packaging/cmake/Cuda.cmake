@@ -2,16 +2,8 @@
 # Their library links no LibTorch, so that nvcc never reads its headers; the architectures are LibTorch's (TORCH_CUDA_ARCH_LIST).
 
 set(CALIBENCH_CUDA OFF)
-if(NOT TARGET torch_cuda)
-    return()
+if(TARGET torch_cuda)  # LibTorch's package has enabled the language, with its flags
+    find_package(CUDAToolkit REQUIRED)
+    set(CALIBENCH_CUDA ON)
+    message(STATUS "CUDA kernels: ${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}")
 endif()
-include(CheckLanguage)
-check_language(CUDA)
-if(NOT CMAKE_CUDA_COMPILER)
-    message(STATUS "CUDA kernels: not built, nvcc was not found; CUDA runs use LibTorch's operations")
-    return()
-endif()
-enable_language(CUDA)
-find_package(CUDAToolkit REQUIRED)
-set(CALIBENCH_CUDA ON)
-message(STATUS "CUDA kernels: ${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}")
