@@ -1,6 +1,6 @@
 #include "core/kernels/backends.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 
 namespace calibench {
 
@@ -8,18 +8,23 @@ namespace {
 
 const KernelBackend& cpu_backend() {
     static const KernelBackend backend{cpu::qdq_kernels,    cpu::block_loss,     cpu::rms_norm_kernels,
-                                       cpu::swiglu_kernels, cpu::rotary_kernels, cpu::causal_softmax_kernels};
+                                       cpu::swiglu_kernels, cpu::rotary_kernels, cpu::causal_softmax_kernels,
+                                       cpu::group_min_max,  cpu::search_groups};
     return backend;
 }
 
-/// The kernels for a tensor's device; null where there are none, or none for its dtype.
-const KernelBackend* backend_of(const at::Tensor& x) {
-    if (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16) return nullptr;
-    if (x.device().is_cpu()) return &cpu_backend();
+/// The kernels for a device; null where there are none.
+const KernelBackend* backend_on(const at::Device& device) {
+    if (device.is_cpu()) return &cpu_backend();
 #ifdef CALIBENCH_CUDA
-    if (x.device().is_cuda()) return &cuda::backend;
+    if (device.is_cuda()) return &cuda::backend;
 #endif
     return nullptr;
+}
+
+/// The kernels for a tensor; null also where there are none for its dtype.
+const KernelBackend* backend_of(const at::Tensor& x) {
+    return x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 ? backend_on(x.device()) : nullptr;
 }
 
 bool alike(const at::Tensor& a, const at::Tensor& b) { return a.scalar_type() == b.scalar_type() && a.device() == b.device(); }
@@ -57,6 +62,17 @@ const RotaryKernels* rotary_kernels(const at::Tensor& x, const at::Tensor& cos, 
 const CausalSoftmaxKernels* causal_softmax_kernels(const at::Tensor& scores) {
     const KernelBackend* backend = backend_of(scores);
     return backend ? &backend->causal_softmax : nullptr;
+}
+
+std::pair<at::Tensor, at::Tensor> group_min_max(const at::Tensor& x) {
+    const KernelBackend* backend = backend_of(x);
+    if (!backend || x.numel() == 0) return {x.amin({0, -1}), x.amax({0, -1})};
+    return backend->group_min_max(x.contiguous());
+}
+
+std::unique_ptr<GroupSearch> search_groups(const GroupSearchInputs& inputs) {
+    const KernelBackend* backend = backend_on(inputs.flattened.device());
+    return (backend ? backend : &cpu_backend())->search_groups(inputs);
 }
 
 }  // namespace calibench

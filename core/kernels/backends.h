@@ -2,6 +2,8 @@
 
 #include "core/kernels/block_loss.h"
 #include "core/kernels/causal_softmax.h"
+#include "core/kernels/group_min_max.h"
+#include "core/kernels/group_search.h"
 #include "core/kernels/qdq_weight.h"
 #include "core/kernels/rms_norm.h"
 #include "core/kernels/rotary.h"
@@ -17,6 +19,8 @@ struct KernelBackend {
     SwigluKernels swiglu;
     RotaryKernels rotary;
     CausalSoftmaxKernels causal_softmax;
+    GroupMinMaxKernel group_min_max;
+    GroupSearchFactory search_groups;
 };
 
 namespace cpu {
@@ -26,6 +30,8 @@ extern const RmsNormKernels rms_norm_kernels;
 extern const SwigluKernels swiglu_kernels;
 extern const RotaryKernels rotary_kernels;
 extern const CausalSoftmaxKernels causal_softmax_kernels;
+std::pair<at::Tensor, at::Tensor> group_min_max(const at::Tensor& x);
+std::unique_ptr<GroupSearch> search_groups(const GroupSearchInputs& inputs);  ///< wherever they are
 }  // namespace cpu
 
 #ifdef CALIBENCH_CUDA

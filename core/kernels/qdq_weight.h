@@ -26,12 +26,13 @@ struct QdqWeight {
 struct QdqStep {
     float rate = 0;         ///< of v
     float minmax_rate = 0;  ///< of the scales; 0 leaves them alone
+    float most_scale = 1;   ///< where the scales are clamped
 };
 
 struct QdqKernels {
     /// qdq = dequantize(quantize(weight)) with the parameters as they are.
     void (*forward)(QdqWeight& weight, const at::Tensor& v);
-    /// From d loss / d qdq: v_next = v - rate * sign(dv), the scales likewise and clamped to [0, 1]; then qdq of the new parameters.
+    /// From d loss / d qdq: v_next = v - rate * sign(dv), the scales likewise and clamped to [0, most_scale]; then qdq of the new parameters.
     /// v and v_next may be the same tensor.
     void (*step)(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const at::Tensor& grad_qdq, QdqStep step);
 };

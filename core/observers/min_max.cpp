@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/kernels/cpu/group_min_max.h"
+#include "core/kernels/group_min_max.h"
 
 namespace calibench {
 

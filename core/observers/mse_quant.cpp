@@ -8,8 +8,8 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/kernels/cpu/group_min_max.h"
-#include "core/kernels/cpu/group_search.h"
+#include "core/kernels/group_min_max.h"
+#include "core/kernels/group_search.h"
 
 namespace calibench {
 
@@ -57,23 +57,23 @@ MinMax search_steps(const at::Tensor& observed, QuantizationArgs args, const Ran
     const bool endless = rules.zero_is_endless && search.patience <= 0;
     const int most = GroupSearch::most_candidates;
     const int at_once = endless ? most : int(std::clamp(search.patience, 1.0, double(most)));
-    GroupSearch groups(observed, min, max, levels_of(args), args.symmetric, norm);
+    const auto groups = search_groups({observed, min, max, levels_of(args), args.symmetric, norm});
     int64_t without_gain = 0;
     bool exhausted = false;
     for (int64_t first = 0; first < rules.steps && !exhausted; first += at_once) {
         const auto tried = std::span<const double>(factors).subspan(size_t(first), size_t(std::min<int64_t>(at_once, rules.steps - first)));
-        const uint32_t improved = groups.try_factors(tried, scales_for(tried));
+        const uint32_t improved = groups->try_factors(tried, scales_for(tried));
         for (size_t i = 0; i < tried.size() && !exhausted; ++i) {
             if (improved >> i & 1) without_gain = 0;
             else exhausted = !endless && double(++without_gain) >= search.patience;
         }
-        if (!exhausted) groups.keep();
+        if (!exhausted) groups->keep();
     }
 
     factors.push_back(1.0);  // for groups that no step served
-    at::Tensor best = groups.best_factor();
-    best = at::where(best < 0, at::scalar_tensor(rules.steps, at::kInt), best);
-    const at::Tensor factor = at::tensor(factors, at::kDouble).index_select(0, best).view(min.sizes());
+    at::Tensor best = groups->best_factor();
+    best = at::where(best < 0, at::scalar_tensor(rules.steps, best.options()), best);
+    const at::Tensor factor = at::tensor(factors, at::kDouble).to(best.device()).index_select(0, best).view(min.sizes());
     return {scaled(min, factor), scaled(max, factor)};
 }
 

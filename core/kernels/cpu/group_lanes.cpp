@@ -31,7 +31,7 @@ static float round_to_bfloat16(float x) {
 
 /// The polynomial goes through x^exponent at the Chebyshev nodes of [1, 2): divided differences, then multiplied out.
 PowerTable::PowerTable(double exponent, bool for_bfloat16)
-    : whole_exponent(exponent == std::floor(exponent) && exponent >= 1 && exponent <= 4 ? int(exponent) : 0) {
+    : whole_exponent(calibench::whole_exponent(exponent)) {
     for (int biased = 1; biased < 255; ++biased) scale_of_exponent[biased] = float(std::exp2((biased - 127) * exponent));
     scale_of_exponent[0] = 0;  // zeros; subnormal errors are as good as none
     scale_of_exponent[255] = std::numeric_limits<float>::infinity();
@@ -92,17 +92,22 @@ namespace avx512 {
 #endif
 
 const GroupLanes& group_lanes() {
-    static const GroupLanes chosen = [] {
+    // One static each: their making is compiled for the instruction set too.
 #if defined(CALIBENCH_X86_LANES)
-        switch (lanes::instruction_set()) {
-            case lanes::InstructionSet::Avx512: return avx512::make_lanes("AVX-512");
-            case lanes::InstructionSet::Avx2: return avx2::make_lanes("AVX2");
-            case lanes::InstructionSet::Baseline: break;
+    switch (lanes::instruction_set()) {
+        case lanes::InstructionSet::Avx512: {
+            static const GroupLanes lanes = avx512::make_lanes("AVX-512");
+            return lanes;
         }
+        case lanes::InstructionSet::Avx2: {
+            static const GroupLanes lanes = avx2::make_lanes("AVX2");
+            return lanes;
+        }
+        case lanes::InstructionSet::Baseline: break;
+    }
 #endif
-        return baseline::make_lanes("baseline");
-    }();
-    return chosen;
+    static const GroupLanes lanes = baseline::make_lanes("baseline");
+    return lanes;
 }
 
 }  // namespace calibench

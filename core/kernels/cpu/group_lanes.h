@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/kernels/error_format.h"
+
 namespace calibench {
 
 /// A bfloat16 as memory holds it; this layer knows no LibTorch.
@@ -19,28 +21,6 @@ struct PowerTable {
     float scale_of_exponent[256];
     float coefficients[7];  ///< from the constant up
     std::vector<float> of_bfloat16;  ///< by the upper half of |e|'s bits
-};
-
-/// The values that a quantized number can take, and how the arithmetic around it rounds.
-struct ErrorFormat {
-    enum class Rounding { Float32, BFloat16, Float16 };
-
-    Rounding rounding;    ///< of every intermediate result, as if the tensors were of this dtype
-    float low, high;      ///< of the quantized values
-    bool float_levels;    ///< fp8 or fp4; else integers
-    float least_normal;   ///< of float levels: the power of two below which they are subnormal
-    float magic_factor;   ///< of float levels: 1.5 * 2^23 / 2^mantissa bits
-    bool has_zero_point;
-    bool is_weighted;     ///< errors are taken in float32 and multiplied by a weight each; else rounded like the rest
-};
-
-/// How scale and zero point follow from a range (compressed_tensors' calculate_qparams, without scale_dtype).
-struct ScaleRule {
-    ErrorFormat::Rounding rounding;
-    bool is_symmetric;
-    float low, high;   ///< of the quantized values
-    float divisor;     ///< of absmax (symmetric) or of max - min
-    float least;       ///< instead of a zero scale
 };
 
 /// Scales and zero points of 16 candidates: the range times each factor.
@@ -73,7 +53,7 @@ struct GroupLanes {
     ErrorFunction (*error_function)(const ErrorFormat& format, const PowerTable& power);
 };
 
-/// The best that this processor can run.
+/// For lanes::instruction_set().
 [[nodiscard]] const GroupLanes& group_lanes();
 
 }  // namespace calibench

@@ -208,22 +208,22 @@ inline Float round_to_integer(Float x) {
     return (x + magic) - magic;
 }
 
-inline Float round_to(std::integral_constant<ErrorFormat::Rounding, ErrorFormat::Rounding::Float32>, Float x) { return x; }
+inline Float round_to(std::integral_constant<Rounding, Rounding::Float32>, Float x) { return x; }
 
-inline Float round_to(std::integral_constant<ErrorFormat::Rounding, ErrorFormat::Rounding::BFloat16>, Float x) {
+inline Float round_to(std::integral_constant<Rounding, Rounding::BFloat16>, Float x) {
     const Uint bits = (Uint)x;
     return (Float)((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
 }
 
-inline Float round_to(std::integral_constant<ErrorFormat::Rounding, ErrorFormat::Rounding::Float16>, Float x) {
+inline Float round_to(std::integral_constant<Rounding, Rounding::Float16>, Float x) {
     const Float rounded = round_to_mantissa(x, broadcast(0x1p-14f), broadcast(0x1.8p13f));
     const Float infinity = broadcast(__builtin_inff());
     return rounded > broadcast(65504.0f) ? infinity : rounded < broadcast(-65504.0f) ? -infinity : rounded;
 }
 
-template <ErrorFormat::Rounding rounding>
+template <Rounding rounding>
 void scales_of_candidates(const ScaleRule& rule, float min, float max, const float* factors, float* scales, float* zero_points) {
-    constexpr std::integral_constant<ErrorFormat::Rounding, rounding> to_format;
+    constexpr std::integral_constant<Rounding, rounding> to_format;
     const Float zero = {}, low = broadcast(rule.low), high = broadcast(rule.high), divisor = broadcast(rule.divisor);
     for (int candidate = 0; candidate < 16; candidate += CALIBENCH_LANES) {
         const Float factor = load(factors + candidate);
@@ -245,17 +245,17 @@ void scales_of_candidates(const ScaleRule& rule, float min, float max, const flo
 
 inline void candidate_scales(const ScaleRule& rule, float min, float max, const float* factors, float* scales, float* zero_points) {
     switch (rule.rounding) {
-        case ErrorFormat::Rounding::Float32: return scales_of_candidates<ErrorFormat::Rounding::Float32>(rule, min, max, factors, scales, zero_points);
-        case ErrorFormat::Rounding::BFloat16: return scales_of_candidates<ErrorFormat::Rounding::BFloat16>(rule, min, max, factors, scales, zero_points);
-        case ErrorFormat::Rounding::Float16: return scales_of_candidates<ErrorFormat::Rounding::Float16>(rule, min, max, factors, scales, zero_points);
+        case Rounding::Float32: return scales_of_candidates<Rounding::Float32>(rule, min, max, factors, scales, zero_points);
+        case Rounding::BFloat16: return scales_of_candidates<Rounding::BFloat16>(rule, min, max, factors, scales, zero_points);
+        case Rounding::Float16: return scales_of_candidates<Rounding::Float16>(rule, min, max, factors, scales, zero_points);
     }
 }
 
-template <ErrorFormat::Rounding rounding, bool float_levels, bool has_zero_point, bool whole_exponent, bool is_weighted>
+template <Rounding rounding, bool float_levels, bool has_zero_point, bool whole_exponent, bool is_weighted>
 void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const PowerTable& power, double* sums) {
-    constexpr std::integral_constant<ErrorFormat::Rounding, rounding> to_format;
-    constexpr std::integral_constant<ErrorFormat::Rounding, is_weighted ? ErrorFormat::Rounding::Float32 : rounding> to_errors;
-    constexpr bool is_tabulated = rounding == ErrorFormat::Rounding::BFloat16 && !is_weighted;
+    constexpr std::integral_constant<Rounding, rounding> to_format;
+    constexpr std::integral_constant<Rounding, is_weighted ? Rounding::Float32 : rounding> to_errors;
+    constexpr bool is_tabulated = rounding == Rounding::BFloat16 && !is_weighted;
     const Float low = broadcast(format.low), high = broadcast(format.high);
     const Float normal = broadcast(format.least_normal), magic = broadcast(format.magic_factor);
 
@@ -297,7 +297,7 @@ void add_errors(const ErrorInputs& inputs, const ErrorFormat& format, const Powe
 }
 
 /// Turns the flags of a format into template arguments, one after the other.
-template <ErrorFormat::Rounding rounding, bool... chosen>
+template <Rounding rounding, bool... chosen>
 ErrorFunction choose_error_function(std::initializer_list<bool> flags) {
     if constexpr (sizeof...(chosen) == 4)
         return add_errors<rounding, chosen...>;
@@ -310,11 +310,11 @@ inline ErrorFunction error_function(const ErrorFormat& format, const PowerTable&
     const std::initializer_list<bool> flags = {format.float_levels, format.has_zero_point, power.whole_exponent != 0,
                                                format.is_weighted};
     switch (format.rounding) {
-        case ErrorFormat::Rounding::BFloat16: return choose_error_function<ErrorFormat::Rounding::BFloat16>(flags);
-        case ErrorFormat::Rounding::Float16: return choose_error_function<ErrorFormat::Rounding::Float16>(flags);
-        case ErrorFormat::Rounding::Float32: break;
+        case Rounding::BFloat16: return choose_error_function<Rounding::BFloat16>(flags);
+        case Rounding::Float16: return choose_error_function<Rounding::Float16>(flags);
+        case Rounding::Float32: break;
     }
-    return choose_error_function<ErrorFormat::Rounding::Float32>(flags);
+    return choose_error_function<Rounding::Float32>(flags);
 }
 
 inline GroupLanes make_lanes(const char* name) {

@@ -1,11 +1,12 @@
-#include "core/kernels/cpu/group_min_max.h"
+#include "core/kernels/group_min_max.h"
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/group_lanes.h"
 #include "core/kernels/cpu/group_tiles.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 template <typename T>
 using RangeFunction = void (*)(const T* x, int64_t runs, int64_t size, bool extend, T* min, T* max);
@@ -24,17 +25,13 @@ static void find_ranges(const at::Tensor& values, const GroupGrid& grid, RangeFu
 }
 
 std::pair<at::Tensor, at::Tensor> group_min_max(const at::Tensor& x) {
-    const bool has_kernel = x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
-    if (!has_kernel || x.numel() == 0) return {x.amin({0, -1}), x.amax({0, -1})};
-
-    const at::Tensor values = x.contiguous();
-    const GroupGrid grid(values);
+    const GroupGrid grid(x);
     at::Tensor min = at::empty({grid.parts, grid.groups}, x.options());
     at::Tensor max = at::empty({grid.parts, grid.groups}, x.options());
     if (x.scalar_type() == at::kFloat)
-        find_ranges<float>(values, grid, group_lanes().range_f32, min, max);
+        find_ranges<float>(x, grid, group_lanes().range_f32, min, max);
     else
-        find_ranges<BFloat16Bits>(values, grid, group_lanes().range_bf16, min, max);
+        find_ranges<BFloat16Bits>(x, grid, group_lanes().range_bf16, min, max);
     if (grid.parts > 1) {
         min = min.amin(0);
         max = max.amax(0);
@@ -43,4 +40,4 @@ std::pair<at::Tensor, at::Tensor> group_min_max(const at::Tensor& x) {
     return {min.view(shape), max.view(shape)};
 }
 
-}  // namespace calibench
+}  // namespace calibench::cpu

@@ -1,121 +1,118 @@
-#include "core/kernels/cpu/group_search.h"
+#include "core/kernels/group_search.h"
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstring>
-#include <limits>
+#include <vector>
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/backends.h"
 #include "core/kernels/cpu/group_lanes.h"
 #include "core/kernels/cpu/group_tiles.h"
+#include "core/kernels/search_format.h"
 
-namespace calibench {
+namespace calibench::cpu {
 
 namespace {
 
 constexpr int64_t piece_size = 2048;  // values that stay in the first-level cache for all candidates
 
-ErrorFormat::Rounding rounding_of(at::ScalarType dtype) {
-    if (dtype == at::kBFloat16) return ErrorFormat::Rounding::BFloat16;
-    return dtype == at::kHalf ? ErrorFormat::Rounding::Float16 : ErrorFormat::Rounding::Float32;
-}
-
-float largest_finite(at::ScalarType dtype) {
-    if (dtype == at::kBFloat16) return std::numeric_limits<at::BFloat16>::max();
-    return dtype == at::kHalf ? float(std::numeric_limits<at::Half>::max()) : std::numeric_limits<float>::max();
-}
-
-float epsilon(at::ScalarType dtype) {
-    if (dtype == at::kBFloat16) return std::numeric_limits<at::BFloat16>::epsilon();
-    return dtype == at::kHalf ? float(std::numeric_limits<at::Half>::epsilon()) : std::numeric_limits<float>::epsilon();
-}
-
-float round_to(at::ScalarType dtype, double value) {
+float rounded(Rounding rounding, double value) {
     const auto single = float(value);
-    if (dtype == at::kBFloat16) return at::BFloat16(single);
-    return dtype == at::kHalf ? float(at::Half(single)) : single;
+    if (rounding == Rounding::BFloat16) return at::BFloat16(single);
+    return rounding == Rounding::Float16 ? float(at::Half(single)) : single;
 }
 
 void copy_run(const float* from, int64_t count, float* to) { std::memcpy(to, from, size_t(count) * sizeof(float)); }
 void copy_run(const BFloat16Bits* from, int64_t count, float* to) { group_lanes().widen_bf16(from, count, to); }
 
-}  // namespace
+at::Tensor floats(const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
+
+std::vector<float> numbers(const at::Tensor& tensor) {
+    const at::Tensor from = floats(tensor);
+    return {from.const_data_ptr<float>(), from.const_data_ptr<float>() + from.numel()};
+}
+
+/// Copies what is not on the CPU.
+class Search final : public GroupSearch {
+public:
+    explicit Search(const GroupSearchInputs& inputs);
+
+    [[nodiscard]] uint32_t try_factors(std::span<const double> factors, const std::optional<Scales>& scales) override;
+    void keep() override;
+    [[nodiscard]] at::Tensor best_factor() const override;
+
+private:
+    struct Candidates;
+    struct Piece;
+    struct Best {
+        std::vector<float> error;
+        std::vector<int32_t> factor;
+    };
+
+    template <typename T>
+    void add_errors(const T* values, const Candidates& candidates, const GroupGrid& grid, const GroupTile& tile, int64_t group, Piece& piece,
+                    double* sums) const;
+    [[nodiscard]] uint32_t improve(int64_t group, const double* sums, int count);
+    template <typename T>
+    [[nodiscard]] uint32_t try_runs(const T* values, const Candidates& candidates);
+
+    at::Tensor values_;  ///< bfloat16 or float32
+    at::Device device_;  ///< of the inputs
+    SearchFormat format_;
+    std::vector<float> mins_, maxs_;
+    std::vector<float> weights_;
+    PowerTable power_;
+    int32_t factors_kept_ = 0, factors_tried_ = 0;
+    Best best_, pending_;
+};
 
 /// What one call of try_factors() tries, and where a thread keeps the piece it works on.
-struct GroupSearch::Candidates {
+struct Search::Candidates {
     int count;
     ErrorFormat format;
     ScaleRule rule;
-    ErrorFunction add_errors;
-    alignas(64) float factors[most_candidates];
+    ErrorFunction add_errors = nullptr;
+    alignas(64) float factors[most_candidates] = {};
     at::Tensor scale, zero_point;  ///< float32 [count, groups], where the rule does not apply
 };
 
-struct GroupSearch::Piece {
+struct Search::Piece {
     alignas(64) float values[piece_size];
     alignas(64) float weights[piece_size];
     alignas(64) float scales[most_candidates];
     alignas(64) float zero_points[most_candidates];
 };
 
-GroupSearch::GroupSearch(const at::Tensor& flattened, const at::Tensor& min, const at::Tensor& max, const QuantizedLevels& levels, bool symmetric,
-                         const ErrorNorm& norm)
-    : dtype_(flattened.scalar_type()), error_dtype_(norm.in_float32 ? at::kFloat : dtype_), levels_(levels), symmetric_(symmetric),
-      in_float32_(norm.in_float32) {
-    const auto floats = [](const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); };
-    values_ = dtype_ == at::kBFloat16 ? flattened.to(at::kCPU).contiguous() : floats(flattened);
-    const auto copy = [&](const at::Tensor& tensor) {
-        const at::Tensor from = floats(tensor);
-        return std::vector<float>(from.const_data_ptr<float>(), from.const_data_ptr<float>() + from.numel());
-    };
-    mins_ = copy(min);
-    maxs_ = copy(max);
-    if (norm.weights.defined()) weights_ = copy(norm.weights);
-    // LibTorch raises a tensor to a power in the tensor's dtype, exponent included.
-    const auto exponent = at::scalar_tensor(norm.exponent, at::kDouble).to(error_dtype_).item<double>();
-    power_ = std::make_shared<PowerTable>(exponent, error_dtype_ == at::kBFloat16);
-    best_.error.assign(mins_.size(), largest_finite(error_dtype_));
+Search::Search(const GroupSearchInputs& inputs)
+    : values_(inputs.flattened.scalar_type() == at::kBFloat16 ? inputs.flattened.to(at::kCPU).contiguous() : floats(inputs.flattened)),
+      device_(inputs.flattened.device()), format_(search_format(inputs)), mins_(numbers(inputs.min)), maxs_(numbers(inputs.max)),
+      power_(format_.exponent, format_.error_rounding == Rounding::BFloat16) {
+    if (inputs.norm.weights.defined()) weights_ = numbers(inputs.norm.weights);
+    best_.error.assign(mins_.size(), format_.largest_error);
     best_.factor.assign(mins_.size(), -1);
     pending_ = best_;
 }
 
-uint32_t GroupSearch::try_factors(std::span<const double> factors, const std::optional<Scales>& scales) {
-    const auto rounding = rounding_of(dtype_);
-    const float range = round_to(dtype_, levels_.high - levels_.low);
-    Candidates candidates{
-        .count = int(factors.size()),
-        .format = {.rounding = rounding,
-                   .low = float(levels_.low),
-                   .high = float(levels_.high),
-                   .float_levels = levels_.are_floats,
-                   .least_normal = std::ldexp(1.0f, levels_.least_exponent),
-                   .magic_factor = std::ldexp(1.5f, 23 - levels_.mantissa_bits),
-                   .has_zero_point = scales ? scales->zero_point.defined() : !symmetric_,
-                   .is_weighted = in_float32_},
-        .rule = {.rounding = rounding,
-                 .is_symmetric = symmetric_,
-                 .low = float(levels_.low),
-                 .high = float(levels_.high),
-                 .divisor = symmetric_ ? round_to(dtype_, range / 2) : range,
-                 .least = epsilon(dtype_)},
-        .add_errors = nullptr,
-        .factors = {},
-        .scale = scales ? scales->scale.to(at::kCPU, at::kFloat).contiguous() : at::Tensor(),
-        .zero_point = scales && scales->zero_point.defined() ? scales->zero_point.to(at::kCPU, at::kFloat).contiguous() : at::Tensor(),
-    };
-    candidates.add_errors = group_lanes().error_function(candidates.format, *power_);
+uint32_t Search::try_factors(std::span<const double> factors, const std::optional<Scales>& scales) {
+    Candidates candidates{.count = int(factors.size()), .format = format_.errors, .rule = format_.scales};
+    if (scales) {
+        candidates.scale = floats(scales->scale);
+        if (scales->zero_point.defined()) candidates.zero_point = floats(scales->zero_point);
+        candidates.format.has_zero_point = scales->zero_point.defined();
+    }
+    candidates.add_errors = group_lanes().error_function(candidates.format, power_);
     std::transform(factors.begin(), factors.end(), candidates.factors, [](double factor) { return float(factor); });
     factors_tried_ = candidates.count;
-    if (dtype_ == at::kBFloat16) return try_runs(static_cast<const BFloat16Bits*>(values_.const_data_ptr()), candidates);
+    if (values_.scalar_type() == at::kBFloat16) return try_runs(static_cast<const BFloat16Bits*>(values_.const_data_ptr()), candidates);
     return try_runs(values_.const_data_ptr<float>(), candidates);
 }
 
 /// Adds up what each candidate costs a group in the tile's observations, one piece after the other.
 template <typename T>
-void GroupSearch::add_errors(const T* values, const Candidates& candidates, const GroupGrid& grid, const GroupTile& tile, int64_t group,
-                             Piece& piece, double* sums) const {
+void Search::add_errors(const T* values, const Candidates& candidates, const GroupGrid& grid, const GroupTile& tile, int64_t group,
+                        Piece& piece, double* sums) const {
     ErrorInputs inputs{piece.values, piece.weights, 0, piece.scales, piece.zero_points, 1, candidates.count};
     if (candidates.scale.defined()) {
         inputs.scales = candidates.scale.const_data_ptr<float>() + group;
@@ -132,13 +129,13 @@ void GroupSearch::add_errors(const T* values, const Candidates& candidates, cons
             copy_run(values + offset + begin, count, piece.values);
             std::fill(piece.values + count, piece.values + inputs.size, 0.0f);  // zero quantizes to zero: no error
             if (!weights_.empty()) copy_run(weights_.data() + (offset + begin) % int64_t(weights_.size()), count, piece.weights);
-            candidates.add_errors(inputs, candidates.format, *power_, sums);
+            candidates.add_errors(inputs, candidates.format, power_, sums);
         }
     }
 }
 
 template <typename T>
-uint32_t GroupSearch::try_runs(const T* values, const Candidates& candidates) {
+uint32_t Search::try_runs(const T* values, const Candidates& candidates) {
     const GroupGrid grid(values_);
     std::vector<double> part_sums(grid.parts == 1 ? 0 : size_t(grid.parts * grid.groups * most_candidates));
     std::atomic<uint32_t> improved{0};
@@ -164,12 +161,12 @@ uint32_t GroupSearch::try_runs(const T* values, const Candidates& candidates) {
     return improved;
 }
 
-uint32_t GroupSearch::improve(int64_t group, const double* sums, int count) {
+uint32_t Search::improve(int64_t group, const double* sums, int count) {
     float least = best_.error[size_t(group)];
     int32_t factor = best_.factor[size_t(group)];
     uint32_t improved = 0;
     for (int i = 0; i < count; ++i) {
-        const float error = round_to(error_dtype_, sums[i]);
+        const float error = rounded(format_.error_rounding, sums[i]);
         if (!(error < least)) continue;
         least = error;
         factor = factors_kept_ + i;
@@ -180,14 +177,18 @@ uint32_t GroupSearch::improve(int64_t group, const double* sums, int count) {
     return improved;
 }
 
-void GroupSearch::keep() {
+void Search::keep() {
     std::swap(best_, pending_);
     factors_kept_ += factors_tried_;
     factors_tried_ = 0;
 }
 
-at::Tensor GroupSearch::best_factor() const {
-    return at::from_blob(const_cast<int32_t*>(best_.factor.data()), {int64_t(best_.factor.size())}, at::kInt).clone();
+at::Tensor Search::best_factor() const {
+    return at::from_blob(const_cast<int32_t*>(best_.factor.data()), {int64_t(best_.factor.size())}, at::kInt).clone().to(device_);
 }
 
-}  // namespace calibench
+}  // namespace
+
+std::unique_ptr<GroupSearch> search_groups(const GroupSearchInputs& inputs) { return std::make_unique<Search>(inputs); }
+
+}  // namespace calibench::cpu

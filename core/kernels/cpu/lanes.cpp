@@ -1,8 +1,14 @@
 #include "core/kernels/cpu/lanes.h"
 
+#include <algorithm>
+#include <atomic>
+#include <string>
+
 #include <ATen/Version.h>
 
 namespace calibench::lanes {
+
+static std::atomic<InstructionSet> limit = InstructionSet::Avx512;
 
 InstructionSet instruction_set() {
     static const InstructionSet best = [] {
@@ -10,7 +16,9 @@ InstructionSet instruction_set() {
         if (capability.rfind("AVX512", 0) == 0) return InstructionSet::Avx512;
         return capability == "AVX2" ? InstructionSet::Avx2 : InstructionSet::Baseline;
     }();
-    return best;
+    return std::min(best, limit.load(std::memory_order_relaxed));
 }
+
+void limit_instruction_set(InstructionSet most) { limit = most; }
 
 }  // namespace calibench::lanes

@@ -18,18 +18,21 @@ struct VectorTypes<4> {
     typedef float Float __attribute__((vector_size(16)));
     typedef uint32_t Uint __attribute__((vector_size(16)));
     typedef uint16_t Half __attribute__((vector_size(8)));
+    typedef int8_t Byte __attribute__((vector_size(4)));
 };
 template <>
 struct VectorTypes<8> {
     typedef float Float __attribute__((vector_size(32)));
     typedef uint32_t Uint __attribute__((vector_size(32)));
     typedef uint16_t Half __attribute__((vector_size(16)));
+    typedef int8_t Byte __attribute__((vector_size(8)));
 };
 template <>
 struct VectorTypes<16> {
     typedef float Float __attribute__((vector_size(64)));
     typedef uint32_t Uint __attribute__((vector_size(64)));
     typedef uint16_t Half __attribute__((vector_size(32)));
+    typedef int8_t Byte __attribute__((vector_size(16)));
 };
 
 template <int N>
@@ -37,6 +40,7 @@ struct Lanes {
     using Float = typename VectorTypes<N>::Float;
     using Uint = typename VectorTypes<N>::Uint;
     using Half = typename VectorTypes<N>::Half;
+    using Byte = typename VectorTypes<N>::Byte;
 
     static CALIBENCH_INLINE Float load(const float* from) {
         Float x;
@@ -57,6 +61,17 @@ struct Lanes {
         const Uint rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
         const Half half = __builtin_convertvector(rounded, Half);
         std::memcpy(to, &half, sizeof half);
+    }
+
+    static CALIBENCH_INLINE Float load(const int8_t* from) {
+        Byte bytes;
+        std::memcpy(&bytes, from, sizeof bytes);
+        return __builtin_convertvector(bytes, Float);
+    }
+    /// Whole numbers that fit.
+    static CALIBENCH_INLINE void store(int8_t* to, Float x) {
+        const Byte bytes = __builtin_convertvector(x, Byte);
+        std::memcpy(to, &bytes, sizeof bytes);
     }
 
     /// The same for the end of a row: the first `count` elements, at most N; the lanes behind them are zero, and stay unwritten.
@@ -123,6 +138,8 @@ struct Lanes {
 /// The instruction sets that code is compiled for, by what LibTorch found (and ATEN_CPU_CAPABILITY may lower).
 enum class InstructionSet { Baseline, Avx2, Avx512 };
 [[nodiscard]] InstructionSet instruction_set();
+/// From now on nothing wider than `most` is run: for checks of one instruction set after the other.
+void limit_instruction_set(InstructionSet most);
 
 }  // namespace calibench::lanes
 

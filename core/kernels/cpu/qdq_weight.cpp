@@ -192,7 +192,7 @@ CALIBENCH_INLINE void step_scales(const Parameters& p, int64_t group, const Grid
         by_min = -by_max - by_zero_point / grid.scale;
     }
     const auto stepped = [&](float parameter, float gradient) __attribute__((always_inline)) {
-        return std::min(1.0f, std::max(0.0f, parameter - p.step.minmax_rate * sign(gradient)));
+        return std::min(p.step.most_scale, std::max(0.0f, parameter - p.step.minmax_rate * sign(gradient)));
     };
     p.min_scale[group] = stepped(p.min_scale[group], by_min * p.range_min[group]);
     p.max_scale[group] = stepped(p.max_scale[group], by_max * p.range_max[group]);

@@ -1,24 +1,17 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
-#include <c10/cuda/CUDAStream.h>
 
 #include "core/kernels/backends.h"
+#include "core/kernels/cuda/groups.h"
 #include "core/kernels/cuda/kernels.h"
+#include "core/kernels/cuda/tensors.h"
 
 namespace calibench::cuda {
 
 namespace {
 
 // From tensors to pointers; the work is in the .cu files.
-
-bool narrow(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16; }
-void* stream_of(const at::Tensor& x) { return c10::cuda::getCurrentCUDAStream(x.device().index()).stream(); }
-
-ScaleType scale_type(at::ScalarType dtype) {
-    if (dtype == at::kHalf) return ScaleType::Float16;
-    return dtype == at::kBFloat16 ? ScaleType::BFloat16 : ScaleType::Float32;
-}
 
 QdqArguments qdq_arguments(QdqWeight& weight, const at::Tensor& v) {
     QdqArguments p;
@@ -33,13 +26,13 @@ QdqArguments qdq_arguments(QdqWeight& weight, const at::Tensor& v) {
     p.group_size = weight.group_size;
     p.levels = weight.symmetric ? std::ldexp(1.0f, weight.bits - 1) : std::ldexp(1.0f, weight.bits) - 1;
     p.symmetric = weight.symmetric;
-    p.scale_type = scale_type(weight.scale_dtype);
+    p.scale_rounding = rounding_of(weight.scale_dtype);
     p.scale_threshold = weight.scale_threshold;
     return p;
 }
 
 void qdq_forward(QdqWeight& weight, const at::Tensor& v) {
-    launch_qdq_forward(qdq_arguments(weight, v), narrow(weight.weight), stream_of(v));
+    launch_qdq_forward(qdq_arguments(weight, v), is_narrow(weight.weight), LaunchSite(v).stream());
 }
 
 void qdq_step(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const at::Tensor& grad_qdq, QdqStep step) {
@@ -48,24 +41,26 @@ void qdq_step(QdqWeight& weight, const at::Tensor& v, at::Tensor& v_next, const 
     p.grad = grad_qdq.const_data_ptr();
     p.rate = step.rate;
     p.minmax_rate = step.minmax_rate;
-    launch_qdq_step(p, narrow(weight.weight), stream_of(v));
+    p.most_scale = step.most_scale;
+    launch_qdq_step(p, is_narrow(weight.weight), LaunchSite(v).stream());
 }
 
 double block_loss(const at::Tensor& output, const at::Tensor& target, const at::Tensor& mask, double factor, at::Tensor& gradient) {
     LossArguments p;
     p.features = output.size(-1);
     p.rows = output.numel() / p.features;
-    const int64_t kept = mask.defined() ? mask.sum().item<int64_t>() : p.rows;
-    const double elements = static_cast<double>(std::max<int64_t>(1, kept) * p.features);
+    // Counted on the device, so that the host waits once: for the loss.
+    const at::Tensor kept = mask.defined() ? mask.sum() : at::full({}, p.rows, output.options().dtype(at::kLong));
     const at::Tensor sums = at::empty({p.rows}, output.options().dtype(at::kDouble));
     p.output = output.const_data_ptr();
     p.target = target.const_data_ptr();
     p.gradient = gradient.mutable_data_ptr();
     p.mask = mask.defined() ? mask.const_data_ptr<bool>() : nullptr;
+    p.kept = kept.const_data_ptr<int64_t>();
     p.sums = sums.mutable_data_ptr<double>();
-    p.factor = static_cast<float>(factor * 2.0 / elements);
-    launch_block_loss(p, narrow(output), stream_of(output));
-    return sums.sum().item<double>() / elements;
+    p.factor = factor;
+    launch_block_loss(p, is_narrow(output), LaunchSite(output).stream());
+    return sums.sum().div(kept.clamp_min(1).mul(p.features)).item<double>();
 }
 
 NormArguments norm_arguments(const at::Tensor& x, const at::Tensor& weight, at::Tensor& result) {
@@ -82,14 +77,14 @@ void rms_norm_forward(const at::Tensor& x, const at::Tensor& weight, double eps,
     NormArguments p = norm_arguments(x, weight, y);
     p.inverse_rms = inverse_rms.mutable_data_ptr<float>();
     p.eps = eps;
-    launch_rms_norm_forward(p, narrow(x), stream_of(x));
+    launch_rms_norm_forward(p, is_narrow(x), LaunchSite(x).stream());
 }
 
 void rms_norm_backward(const at::Tensor& grad_y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& inverse_rms, at::Tensor& grad_x) {
     NormArguments p = norm_arguments(x, weight, grad_x);
     p.grad_y = grad_y.const_data_ptr();
     p.inverse_rms = const_cast<float*>(inverse_rms.const_data_ptr<float>());
-    launch_rms_norm_backward(p, narrow(x), stream_of(x));
+    launch_rms_norm_backward(p, is_narrow(x), LaunchSite(x).stream());
 }
 
 void swiglu_forward(const at::Tensor& gate, const at::Tensor& up, at::Tensor& y) {
@@ -98,7 +93,7 @@ void swiglu_forward(const at::Tensor& gate, const at::Tensor& up, at::Tensor& y)
     p.up = up.const_data_ptr();
     p.y = y.mutable_data_ptr();
     p.elements = gate.numel();
-    launch_swiglu_forward(p, narrow(gate), stream_of(gate));
+    launch_swiglu_forward(p, is_narrow(gate), LaunchSite(gate).stream());
 }
 
 void swiglu_backward(const at::Tensor& grad_y, const at::Tensor& gate, const at::Tensor& up, at::Tensor& grad_gate, at::Tensor& grad_up) {
@@ -109,7 +104,7 @@ void swiglu_backward(const at::Tensor& grad_y, const at::Tensor& gate, const at:
     p.grad_gate = grad_gate.mutable_data_ptr();
     p.grad_up = grad_up.mutable_data_ptr();
     p.elements = gate.numel();
-    launch_swiglu_backward(p, narrow(gate), stream_of(gate));
+    launch_swiglu_backward(p, is_narrow(gate), LaunchSite(gate).stream());
 }
 
 /// `x` [batch, seq, heads, head_dim] is the source or the destination.
@@ -129,14 +124,14 @@ void rotary_forward(const at::Tensor& x, const at::Tensor& cos, const at::Tensor
     RotaryArguments p = rotary_arguments(x, cos, sin);
     p.from = x.const_data_ptr();
     p.to = result.mutable_data_ptr();
-    launch_rotary_forward(p, narrow(x), stream_of(x));
+    launch_rotary_forward(p, is_narrow(x), LaunchSite(x).stream());
 }
 
 void rotary_backward(const at::Tensor& grad, const at::Tensor& cos, const at::Tensor& sin, at::Tensor& grad_x) {
     RotaryArguments p = rotary_arguments(grad_x, cos, sin);
     p.from = grad.const_data_ptr();
     p.to = grad_x.mutable_data_ptr();
-    launch_rotary_backward(p, narrow(grad), stream_of(grad));
+    launch_rotary_backward(p, is_narrow(grad), LaunchSite(grad).stream());
 }
 
 void causal_softmax_forward(at::Tensor& scores, double scale) {
@@ -145,7 +140,7 @@ void causal_softmax_forward(at::Tensor& scores, double scale) {
     p.seq = scores.size(-1);
     p.rows = scores.numel() / p.seq;
     p.scale = static_cast<float>(scale);
-    launch_causal_softmax_forward(p, narrow(scores), stream_of(scores));
+    launch_causal_softmax_forward(p, is_narrow(scores), LaunchSite(scores).stream());
 }
 
 void causal_softmax_backward(const at::Tensor& probabilities, at::Tensor& grad, double scale) {
@@ -155,7 +150,7 @@ void causal_softmax_backward(const at::Tensor& probabilities, at::Tensor& grad, 
     p.seq = grad.size(-1);
     p.rows = grad.numel() / p.seq;
     p.scale = static_cast<float>(scale);
-    launch_causal_softmax_backward(p, narrow(grad), stream_of(grad));
+    launch_causal_softmax_backward(p, is_narrow(grad), LaunchSite(grad).stream());
 }
 
 }  // namespace
@@ -165,6 +160,8 @@ const KernelBackend backend{{qdq_forward, qdq_step},
                             {rms_norm_forward, rms_norm_backward},
                             {swiglu_forward, swiglu_backward},
                             {rotary_forward, rotary_backward},
-                            {causal_softmax_forward, causal_softmax_backward}};
+                            {causal_softmax_forward, causal_softmax_backward},
+                            group_min_max,
+                            search_groups};
 
 }  // namespace calibench::cuda

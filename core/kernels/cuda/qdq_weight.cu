@@ -15,26 +15,20 @@ struct Grid {
     bool clipped;     ///< the scale was held at its threshold, so that it passes no gradient
 };
 
-__device__ float in_scale_type(float x, ScaleType type) {
-    if (type == ScaleType::Float16) return __half2float(__float2half_rn(x));
-    if (type == ScaleType::BFloat16) return __bfloat162float(__float2bfloat16_rn(x));
-    return x;
-}
-
 __device__ Grid grid_of(const QdqArguments& p, int64_t group, float min_scale, float max_scale) {
     Grid grid;
     grid.min = p.range_min[group] * min_scale;
     grid.max = p.range_max[group] * max_scale;
-    const float threshold = in_scale_type(p.scale_threshold, p.scale_type);
+    const float threshold = rounded_to(p.scale_rounding, p.scale_threshold);
     if (p.symmetric) {
         const float largest = grid.max < -grid.min ? -grid.min : -grid.max;
-        const float scale = in_scale_type(largest / p.levels, p.scale_type);
+        const float scale = rounded_to(p.scale_rounding, largest / p.levels);
         grid.clipped = !(fabsf(scale) >= threshold);
         grid.scale = !grid.clipped ? scale : scale < 0 ? -threshold : threshold;
         grid.low = -p.levels;
         grid.high = p.levels - 1;
     } else {
-        const float scale = in_scale_type((grid.max - grid.min) / p.levels, p.scale_type);
+        const float scale = rounded_to(p.scale_rounding, (grid.max - grid.min) / p.levels);
         grid.clipped = !(scale >= threshold);
         grid.scale = grid.clipped ? threshold : scale;
         const float zero_point = nearbyintf(-grid.min / grid.scale);
@@ -47,7 +41,7 @@ __device__ Grid grid_of(const QdqArguments& p, int64_t group, float min_scale, f
 /// Autograd's path from the group's sums to min_scale and max_scale, narrow roundings of the scale's gradient included.
 __device__ void step_scales(const QdqArguments& p, int64_t group, const Grid& grid, double by_value, double by_ratio, double outside,
                             float& min_scale, float& max_scale) {
-    const auto narrow = [&](double x) { return in_scale_type(static_cast<float>(x), p.scale_type); };
+    const auto narrow = [&](double x) { return rounded_to(p.scale_rounding, static_cast<float>(x)); };
     float by_scale = narrow(narrow(by_value) + narrow(-by_ratio));
     float by_min, by_max;
     if (p.symmetric) {
@@ -63,31 +57,29 @@ __device__ void step_scales(const QdqArguments& p, int64_t group, const Grid& gr
         by_max = by_scale / p.levels;
         by_min = -by_max - by_zero_point / grid.scale;
     }
-    min_scale = fminf(1.0f, fmaxf(0.0f, min_scale - p.minmax_rate * sign(by_min * p.range_min[group])));
-    max_scale = fminf(1.0f, fmaxf(0.0f, max_scale - p.minmax_rate * sign(by_max * p.range_max[group])));
+    min_scale = fminf(p.most_scale, fmaxf(0.0f, min_scale - p.minmax_rate * sign(by_min * p.range_min[group])));
+    max_scale = fminf(p.most_scale, fmaxf(0.0f, max_scale - p.minmax_rate * sign(by_max * p.range_max[group])));
 }
 
 template <typename T>
 __device__ void quantize(const T* weight, const float* v, T* qdq, int64_t i, const Grid& grid) {
     const float rounded = nearbyintf(load(weight + i) / grid.scale + v[i]);
-    store(qdq + i, grid.scale * fminf(fmaxf(rounded, grid.low), grid.high));
+    store(qdq + i, grid.scale * clamped(rounded, grid.low, grid.high));
 }
 
 /// `Threads` threads a group, blockDim.y groups a block.
 template <typename T, int Threads>
 __global__ void forward_groups(QdqArguments p) {
-    const int64_t group = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
-    if (group >= p.groups) return;
-    const Grid grid = grid_of(p, group, p.min_scale[group], p.max_scale[group]);
-    const int64_t begin = group * p.group_size;
-    for (int64_t i = begin + threadIdx.x; i < begin + p.group_size; i += Threads)
-        quantize(static_cast<const T*>(p.weight), p.v, static_cast<T*>(p.qdq), i, grid);
+    for (int64_t group = first_team(); group < p.groups; group += team_stride()) {
+        const Grid grid = grid_of(p, group, p.min_scale[group], p.max_scale[group]);
+        const int64_t begin = group * p.group_size, end = begin + p.group_size;
+        for (int64_t i = begin + threadIdx.x; i < end; i += Threads)
+            quantize(static_cast<const T*>(p.weight), p.v, static_cast<T*>(p.qdq), i, grid);
+    }
 }
 
 template <typename T, int Threads>
-__global__ void step_groups(QdqArguments p) {
-    const int64_t group = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
-    if (group >= p.groups) return;
+__device__ void step_group(const QdqArguments& p, int64_t group) {
     const T* weight = static_cast<const T*>(p.weight);
     const T* grad = static_cast<const T*>(p.grad);
     float min_scale = p.min_scale[group], max_scale = p.max_scale[group];
@@ -97,7 +89,7 @@ __global__ void step_groups(QdqArguments p) {
     for (int64_t i = begin + threadIdx.x; i < end; i += Threads) {
         const float ratio = load(weight + i) / grid.scale;
         const float rounded = nearbyintf(ratio + p.v[i]);
-        const float q = fminf(fmaxf(rounded, grid.low), grid.high);
+        const float q = clamped(rounded, grid.low, grid.high);
         const float g = load(grad + i);
         const float by_q = g * grid.scale;
         const bool inside = rounded == q;  // the clamp cuts the gradient of what it moved
@@ -117,38 +109,27 @@ __global__ void step_groups(QdqArguments p) {
         }
         grid = grid_of(p, group, min_scale, max_scale);
     }
+    // Each thread reads back what it wrote itself.
     for (int64_t i = begin + threadIdx.x; i < end; i += Threads) quantize(weight, p.v_next, static_cast<T*>(p.qdq), i, grid);
 }
 
-constexpr int block_threads = 256;
-constexpr int64_t most_for_a_warp = 1024;  ///< elements of a group
-
-template <typename T>
-void forward(const QdqArguments& p, cudaStream_t stream) {
-    if (p.group_size <= most_for_a_warp)
-        forward_groups<T, 32><<<blocks_for(p.groups, block_threads / 32), dim3(32, block_threads / 32), 0, stream>>>(p);
-    else
-        forward_groups<T, block_threads><<<blocks_for(p.groups, 1), block_threads, 0, stream>>>(p);
-}
-
-template <typename T>
-void step(const QdqArguments& p, cudaStream_t stream) {
-    if (p.group_size <= most_for_a_warp)
-        step_groups<T, 32><<<blocks_for(p.groups, block_threads / 32), dim3(32, block_threads / 32), 0, stream>>>(p);
-    else
-        step_groups<T, block_threads><<<blocks_for(p.groups, 1), block_threads, 0, stream>>>(p);
+template <typename T, int Threads>
+__global__ void step_groups(QdqArguments p) {
+    for (int64_t group = first_team(); group < p.groups; group += team_stride()) step_group<T, Threads>(p, group);
 }
 
 }  // namespace
 
 void launch_qdq_forward(const QdqArguments& arguments, bool narrow, void* stream) {
-    narrow ? forward<__nv_bfloat16>(arguments, as_stream(stream)) : forward<float>(arguments, as_stream(stream));
-    check_launch("qdq_forward");
+    launch_teams("qdq_forward", narrow ? forward_groups<__nv_bfloat16, 32> : forward_groups<float, 32>,
+                 narrow ? forward_groups<__nv_bfloat16, block_threads> : forward_groups<float, block_threads>, arguments, arguments.groups,
+                 arguments.group_size, stream);
 }
 
 void launch_qdq_step(const QdqArguments& arguments, bool narrow, void* stream) {
-    narrow ? step<__nv_bfloat16>(arguments, as_stream(stream)) : step<float>(arguments, as_stream(stream));
-    check_launch("qdq_step");
+    launch_teams("qdq_step", narrow ? step_groups<__nv_bfloat16, 32> : step_groups<float, 32>,
+                 narrow ? step_groups<__nv_bfloat16, block_threads> : step_groups<float, block_threads>, arguments, arguments.groups,
+                 arguments.group_size, stream);
 }
 
 }  // namespace calibench::cuda

@@ -10,37 +10,33 @@ __device__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 template <typename T>
 __global__ void forward_elements(SwigluArguments p) {
-    const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
-    if (i >= p.elements) return;
-    const float x = load(static_cast<const T*>(p.gate) + i);
-    // silu's own rounding stays, as in the model's two operations.
-    store(static_cast<T*>(p.y) + i, narrowed<T>(x * sigmoid(x)) * load(static_cast<const T*>(p.up) + i));
+    for (int64_t i = first_item(); i < p.elements; i += item_stride()) {
+        const float x = load(static_cast<const T*>(p.gate) + i);
+        // silu's own rounding stays, as in the model's two operations.
+        store(static_cast<T*>(p.y) + i, narrowed<T>(x * sigmoid(x)) * load(static_cast<const T*>(p.up) + i));
+    }
 }
 
 template <typename T>
 __global__ void backward_elements(SwigluArguments p) {
-    const int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
-    if (i >= p.elements) return;
-    const float x = load(static_cast<const T*>(p.gate) + i), grad = load(static_cast<const T*>(p.grad_y) + i);
-    const float share = sigmoid(x);
-    store(static_cast<T*>(p.grad_up) + i, grad * x * share);
-    store(static_cast<T*>(p.grad_gate) + i, grad * load(static_cast<const T*>(p.up) + i) * share * (1.0f + x * (1.0f - share)));
+    for (int64_t i = first_item(); i < p.elements; i += item_stride()) {
+        const float x = load(static_cast<const T*>(p.gate) + i), grad = load(static_cast<const T*>(p.grad_y) + i);
+        const float share = sigmoid(x);
+        store(static_cast<T*>(p.grad_up) + i, grad * x * share);
+        store(static_cast<T*>(p.grad_gate) + i, grad * load(static_cast<const T*>(p.up) + i) * share * (1.0f + x * (1.0f - share)));
+    }
 }
 
 }  // namespace
 
 void launch_swiglu_forward(const SwigluArguments& arguments, bool narrow, void* stream) {
-    const unsigned blocks = blocks_for(arguments.elements, threads);
-    if (narrow) forward_elements<__nv_bfloat16><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
-    else forward_elements<float><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
-    check_launch("swiglu_forward");
+    launch("swiglu_forward", narrow ? forward_elements<__nv_bfloat16> : forward_elements<float>, arguments,
+           blocks_for(arguments.elements, threads), threads, stream);
 }
 
 void launch_swiglu_backward(const SwigluArguments& arguments, bool narrow, void* stream) {
-    const unsigned blocks = blocks_for(arguments.elements, threads);
-    if (narrow) backward_elements<__nv_bfloat16><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
-    else backward_elements<float><<<blocks, threads, 0, as_stream(stream)>>>(arguments);
-    check_launch("swiglu_backward");
+    launch("swiglu_backward", narrow ? backward_elements<__nv_bfloat16> : backward_elements<float>, arguments,
+           blocks_for(arguments.elements, threads), threads, stream);
 }
 
 }  // namespace calibench::cuda

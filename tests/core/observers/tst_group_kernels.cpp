@@ -4,7 +4,7 @@
 
 #include <QtTest/QTest>
 
-#include "core/kernels/cpu/group_min_max.h"
+#include "core/kernels/group_min_max.h"
 #include "core/observers/flatten.h"
 #include "core/observers/mse_quant.h"
 #include "core/quantization/fake_quantize.h"
