@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <numeric>
 
 #include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/group_min_max.h"
 
 namespace calibench {
 
@@ -18,7 +22,7 @@ void RangeTracker::observe(const at::Tensor& values) {
     if (values.numel() == 0) return;
     const at::NoGradGuard no_grad;
     const at::Tensor flat = values.detach().contiguous().view({-1});
-    const auto [low, high] = at::aminmax(flat);
+    const auto [low, high] = group_min_max(flat.view({1, 1, -1}));
     const double min = low.item<double>(), max = high.item<double>();
     if (!extremes_) extremes_ = ValueRange{min, max};
     // so written that a NaN comes in and stays
@@ -28,23 +32,40 @@ void RangeTracker::observe(const at::Tensor& values) {
     // A step that shares a factor with the row length would visit some columns only.
     int64_t step = std::max<int64_t>(1, flat.numel() / sample_size_);
     while (step > 1 && std::gcd(step, values.size(-1)) != 1) ++step;
-    const at::Tensor picked = flat.slice(0, 0, flat.numel(), step).to(at::kFloat).cpu().contiguous();
-    const float* data = picked.const_data_ptr<float>();
-    std::copy_if(data, data + picked.numel(), std::back_inserter(sample_), [](float value) { return std::isfinite(value); });
+    const at::Tensor picked = flat.slice(0, 0, flat.numel(), step).cpu();
+    sample_.reserve(sample_.size() + static_cast<size_t>(picked.numel()));
+    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, picked.scalar_type(), "RangeTracker", [&] {
+        const scalar_t* data = picked.const_data_ptr<scalar_t>();
+        for (int64_t i = 0; i < picked.numel(); ++i)
+            if (const auto value = static_cast<float>(data[i * picked.stride(0)]); std::isfinite(value)) sample_.push_back(value);
+    });
+}
+
+/// The value that `rank` others come before. A bound that every 64th value suggests leaves few candidates of a rank near the end.
+template <class Before>
+static float value_at_rank(const std::vector<float>& values, size_t rank, Before before) {
+    constexpr size_t stride = 64;
+    std::vector<float> some;
+    for (size_t i = 0; i < values.size(); i += stride) some.push_back(values[i]);
+    const auto bound = some.begin() + static_cast<std::ptrdiff_t>(std::min(2 * rank / stride + 8, some.size() - 1));
+    std::nth_element(some.begin(), bound, some.end(), before);
+
+    std::vector<float> candidates;
+    std::copy_if(values.begin(), values.end(), std::back_inserter(candidates), [&](float value) { return !before(*bound, value); });
+    if (candidates.size() <= rank) candidates = values;
+    const auto found = candidates.begin() + static_cast<std::ptrdiff_t>(rank);
+    std::nth_element(candidates.begin(), found, candidates.end(), before);
+    return *found;
 }
 
 std::optional<ValueRange> RangeTracker::range() const {
     if (!extremes_) return {};
     ValueRange range = *extremes_;
-    std::vector<float> sorted = sample_;
-    const auto percentile = [&](double fraction) -> double {
-        if (sorted.empty()) return std::nan("");
-        const auto at = sorted.begin() + std::llround(fraction * double(sorted.size() - 1));
-        std::nth_element(sorted.begin(), at, sorted.end());
-        return *at;
-    };
-    range.p001 = percentile(0.001);
-    range.p999 = percentile(0.999);
+    range.p001 = range.p999 = std::nan("");
+    if (sample_.empty()) return range;
+    const auto tail = static_cast<size_t>(std::llround(0.001 * static_cast<double>(sample_.size() - 1)));
+    range.p001 = value_at_rank(sample_, tail, std::less<>());
+    range.p999 = value_at_rank(sample_, tail, std::greater<>());
     return range;
 }
 

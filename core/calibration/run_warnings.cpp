@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/text.h"
+#include "core/kernels/cpu/column_range.h"
 #include "core/models/module_plan.h"
 
 namespace calibench {
@@ -33,7 +34,8 @@ std::string percent(double share) {
 }  // namespace
 
 void RunWarnings::see_weight(int64_t block, const std::string& module, const at::Tensor& weight) {
-    const at::Tensor reach = at::maximum(weight.amax(0), weight.amin(0).neg()).to(at::kFloat);
+    const auto [min, max] = column_min_max(weight);
+    const at::Tensor reach = at::maximum(max, min.neg());
     const int64_t few = std::max<int64_t>(1, reach.numel() / columns_per_outlier);
     if (reach.numel() <= few) return;
     const at::Tensor largest = std::get<0>(reach.topk(few + 1));

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/group_rounding.h"
 
 namespace calibench {
 
@@ -118,10 +119,37 @@ private:
     bool shares_scale_ = false;
 };
 
+/// The scales of x where a fused loop knows what to do with them: integers, whose every run of consecutive values shares one.
+std::optional<RunScales> scales_of_runs(const at::Tensor& x, const QParams& qparams, const QuantizationArgs& args, const at::Tensor& g_idx) {
+    if (args.type != QuantizationType::Int || args.num_bits > 8 || x.dim() == 0 || qparams.global_scale.defined() || g_idx.defined()) return {};
+    std::vector<int64_t> shape = x.sizes().vec();
+    switch (args.strategy.value_or(Strategy::Tensor)) {
+        case Strategy::Tensor: shape = {1}; break;
+        case Strategy::Channel:
+        case Strategy::Token: shape.back() = 1; break;
+        case Strategy::Group: {
+            const int64_t group_size = args.group_size.value_or(0);
+            if (group_size <= 0 || shape.back() % group_size != 0) return {};
+            shape.back() /= group_size;
+            break;
+        }
+        default: return {};
+    }
+    const bool has_shape = qparams.scale.sizes() == at::IntArrayRef(shape) &&
+                           (!qparams.zero_point.defined() || qparams.zero_point.sizes() == qparams.scale.sizes());
+    const RunScales scales{qparams.scale, qparams.zero_point};
+    if (!has_shape || !has_rounding_loop(x, scales)) return {};
+    return scales;
+}
+
+IntegerLevels levels_of(const QuantizationArgs& args) {
+    const QuantizationRange range = quantization_range(args);
+    return {static_cast<float>(range.min), static_cast<float>(range.max)};
+}
+
 at::Tensor apply(const at::Tensor& x, const QParams& qparams, const QuantizationArgs& args, at::ScalarType grouped_output_dtype,
                  const at::Tensor& g_idx, const ElementOp& op) {
     const c10::NoGradGuard no_grad;
-    if (!qparams.scale.defined()) throw InputError("quantization needs a scale");
     try {
         const RowSlices slices(x, qparams, args, g_idx);
         if (slices.rows() == 0) return apply_at_once(x, qparams, args, grouped_output_dtype, g_idx, op);
@@ -142,6 +170,9 @@ at::Tensor apply(const at::Tensor& x, const QParams& qparams, const Quantization
 
 at::Tensor quantize(const at::Tensor& x, const QParams& qparams, const QuantizationArgs& args, std::optional<at::ScalarType> dtype,
                     const at::Tensor& g_idx) {
+    if (!qparams.scale.defined()) throw InputError("quantization needs a scale");
+    if (dtype == at::kChar && x.scalar_type() != at::kChar)
+        if (const auto scales = scales_of_runs(x, qparams, args, g_idx)) return quantize_runs(x, *scales, levels_of(args));
     const auto op = [&](const at::Tensor& values, const QParams& fitted) {
         const at::Tensor level = round_to_level(values, effective_scale(fitted), fitted.zero_point, args);
         return dtype ? level.to(*dtype) : level;
@@ -151,15 +182,20 @@ at::Tensor quantize(const at::Tensor& x, const QParams& qparams, const Quantizat
 
 at::Tensor dequantize(const at::Tensor& q, const QParams& qparams, const QuantizationArgs& args, std::optional<at::ScalarType> dtype,
                       const at::Tensor& g_idx) {
+    if (!qparams.scale.defined()) throw InputError("dequantization needs a scale");
+    if (q.scalar_type() == at::kChar && dtype.value_or(qparams.scale.scalar_type()) == qparams.scale.scalar_type())
+        if (const auto scales = scales_of_runs(q, qparams, args, g_idx)) return dequantize_runs(q, *scales);
     const auto op = [&](const at::Tensor& values, const QParams& fitted) {
         const at::Tensor value = restore(values, effective_scale(fitted), fitted.zero_point);
         return dtype ? value.to(*dtype) : value;
     };
-    if (!qparams.scale.defined()) throw InputError("dequantization needs a scale");
     return apply(q, qparams, args, dtype.value_or(qparams.scale.scalar_type()), g_idx, op);
 }
 
 at::Tensor fake_quantize(const at::Tensor& x, const QParams& qparams, const QuantizationArgs& args, const at::Tensor& g_idx) {
+    if (!qparams.scale.defined()) throw InputError("quantization needs a scale");
+    if (const auto scales = scales_of_runs(x, qparams, args, g_idx); scales && x.scalar_type() != at::kChar)
+        return fake_quantize_runs(x, *scales, levels_of(args));
     const auto op = [&](const at::Tensor& values, const QParams& fitted) {
         const at::Tensor scale = effective_scale(fitted);
         return restore(round_to_level(values, scale, fitted.zero_point, args), scale, fitted.zero_point);

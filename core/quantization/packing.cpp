@@ -2,70 +2,93 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/parallel.h"
 #include "core/quantization/qparams.h"
 
 namespace calibench {
 
 namespace {
 
-// 32 values of b bits fill exactly b words, so rows are worked on in blocks of 32 with every shift known at compile time.
-constexpr int block = 32;
+// 8 values of b bits fill exactly b bytes: codes are moved together within a 64-bit word, which holds one in each byte.
+constexpr int codes_per_word = 8;
+static_assert(std::endian::native == std::endian::little);
 
-template <int Bits>
-void pack_block(const int8_t* values, uint32_t* words) {
-    constexpr uint32_t mask = (1u << Bits) - 1;
-    constexpr int offset = 1 << (Bits - 1);
-    for (int i = 0; i < Bits; ++i) words[i] = 0;
-    for (int i = 0; i < block; ++i) {
-        const uint32_t code = uint32_t(values[i] + offset) & mask;
-        const int bit = i * Bits;
-        words[bit / 32] |= code << (bit % 32);
-        if (bit % 32 + Bits > 32) words[bit / 32 + 1] |= code >> (32 - bit % 32);
-    }
+/// `bits` set at the bottom of every lane of `lane` bits.
+constexpr uint64_t low_bits(int bits, int lane) {
+    uint64_t mask = 0;
+    for (int bit = 0; bit < 64; ++bit)
+        if (bit % lane < bits) mask |= uint64_t{1} << bit;
+    return mask;
 }
 
+/// The lower halves of all lanes, each with `bits` bits, and the upper ones moved down to them.
+template <int Bits, int Lane>
+constexpr uint64_t join_halves(uint64_t lanes) {
+    constexpr uint64_t lower = low_bits(Lane / 2, Lane);
+    return (lanes & lower) | (lanes & ~lower) >> (Lane / 2 - Bits);
+}
+template <int Bits, int Lane>
+constexpr uint64_t part_halves(uint64_t lanes) {
+    constexpr uint64_t lower = low_bits(Bits, Lane), upper = lower << Bits;
+    return (lanes & lower) | (lanes & upper) << (Lane / 2 - Bits);
+}
+
+/// int8 values to their codes, value + 2^(Bits - 1), in the low 8 * Bits bits; and back.
 template <int Bits>
-void unpack_block(const uint32_t* words, int8_t* values) {
-    constexpr uint32_t mask = (1u << Bits) - 1;
-    constexpr int offset = 1 << (Bits - 1);
-    for (int i = 0; i < block; ++i) {
-        const int bit = i * Bits;
-        uint32_t code = words[bit / 32] >> (bit % 32);
-        if (bit % 32 + Bits > 32) code |= words[bit / 32 + 1] << (32 - bit % 32);
-        values[i] = int8_t(int(code & mask) - offset);
-    }
+uint64_t pack_word(uint64_t values) {
+    const uint64_t codes = (values & low_bits(Bits, 8)) ^ low_bits(1, 8) << (Bits - 1);
+    return join_halves<4 * Bits, 64>(join_halves<2 * Bits, 32>(join_halves<Bits, 16>(codes)));
+}
+template <int Bits>
+uint64_t unpack_word(uint64_t packed) {
+    const uint64_t codes = part_halves<Bits, 16>(part_halves<2 * Bits, 32>(part_halves<4 * Bits, 64>(packed)));
+    constexpr uint64_t sign = low_bits(1, 8) << 7, half = low_bits(1, 8) << (Bits - 1);
+    return Bits == 8 ? codes ^ sign : ((codes | sign) - half) ^ sign;  // no byte borrows from the next
 }
 
 template <int Bits>
 void pack_row(const int8_t* values, int64_t columns, uint32_t* words, int64_t num_words) {
-    const int64_t whole = columns / block;
-    for (int64_t b = 0; b < whole; ++b) pack_block<Bits>(values + b * block, words + b * Bits);
-    if (columns % block == 0) return;
-    std::array<int8_t, block> rest;
+    auto* bytes = reinterpret_cast<char*>(words);
+    const int64_t whole = columns / codes_per_word;
+    for (int64_t i = 0; i < whole; ++i) {
+        uint64_t word;
+        std::memcpy(&word, values + i * codes_per_word, sizeof word);
+        word = pack_word<Bits>(word);
+        std::memcpy(bytes + i * Bits, &word, Bits);
+    }
+    const int64_t done = whole * Bits, left = num_words * int64_t(sizeof(uint32_t)) - done;
+    std::memset(bytes + done, 0, size_t(left));
+    if (columns == whole * codes_per_word) return;
+    std::array<int8_t, codes_per_word> rest;
     rest.fill(-(1 << (Bits - 1)));  // packs as zero bits
-    std::copy(values + whole * block, values + columns, rest.begin());
-    std::array<uint32_t, Bits> rest_words;
-    pack_block<Bits>(rest.data(), rest_words.data());
-    std::copy_n(rest_words.begin(), num_words - whole * Bits, words + whole * Bits);
+    std::copy(values + whole * codes_per_word, values + columns, rest.begin());
+    const uint64_t word = pack_word<Bits>(std::bit_cast<uint64_t>(rest));
+    std::memcpy(bytes + done, &word, size_t(std::min<int64_t>(left, Bits)));
 }
 
 template <int Bits>
 void unpack_row(const uint32_t* words, int64_t num_words, int8_t* values, int64_t columns) {
-    const int64_t whole = columns / block;
-    for (int64_t b = 0; b < whole; ++b) unpack_block<Bits>(words + b * Bits, values + b * block);
-    if (columns % block == 0) return;
-    std::array<uint32_t, Bits> rest_words{};
-    std::copy_n(words + whole * Bits, num_words - whole * Bits, rest_words.begin());
-    std::array<int8_t, block> rest;
-    unpack_block<Bits>(rest_words.data(), rest.data());
-    std::copy_n(rest.begin(), columns - whole * block, values + whole * block);
+    const auto* bytes = reinterpret_cast<const char*>(words);
+    const int64_t whole = columns / codes_per_word;
+    for (int64_t i = 0; i < whole; ++i) {
+        uint64_t word = 0;
+        std::memcpy(&word, bytes + i * Bits, Bits);
+        word = unpack_word<Bits>(word);
+        std::memcpy(values + i * codes_per_word, &word, sizeof word);
+    }
+    if (columns == whole * codes_per_word) return;
+    uint64_t word = 0;
+    std::memcpy(&word, bytes + whole * Bits, size_t(std::min<int64_t>(num_words * int64_t(sizeof(uint32_t)) - whole * Bits, Bits)));
+    const auto rest = std::bit_cast<std::array<int8_t, codes_per_word>>(unpack_word<Bits>(word));
+    std::copy_n(rest.begin(), columns - whole * codes_per_word, values + whole * codes_per_word);
 }
 
 /// Calls work with num_bits as a compile-time constant.
@@ -122,7 +145,7 @@ at::Tensor pack_to_int32(const at::Tensor& value, int num_bits, int packed_dim) 
     auto* to = reinterpret_cast<uint32_t*>(packed.mutable_data_ptr<int32_t>());
     const int64_t rows = columns == 0 ? 0 : rows_last.numel() / columns;
     with_bits(num_bits, [&](auto bits) {
-        at::parallel_for(0, rows, rows_per_task, [&](int64_t begin, int64_t end) {
+        parallel_for(rows, rows_per_task, [&](int64_t begin, int64_t end) {
             for (int64_t row = begin; row < end; ++row)
                 pack_row<bits()>(from + row * columns, columns, to + row * num_words, num_words);
         });
@@ -152,7 +175,7 @@ at::Tensor unpack_from_int32(const at::Tensor& packed, int num_bits, at::IntArra
     int8_t* to = value.mutable_data_ptr<int8_t>();
     const int64_t rows = num_words == 0 ? 0 : rows_last.numel() / num_words;
     with_bits(num_bits, [&](auto bits) {
-        at::parallel_for(0, rows, rows_per_task, [&](int64_t begin, int64_t end) {
+        parallel_for(rows, rows_per_task, [&](int64_t begin, int64_t end) {
             for (int64_t row = begin; row < end; ++row)
                 unpack_row<bits()>(from + row * num_words, num_words, to + row * columns, columns);
         });
@@ -169,7 +192,7 @@ at::Tensor pack_fp4_to_uint8(const at::Tensor& value) {
     const at::Tensor packed = at::empty(sizes, source.options().dtype(at::kByte));
     const float* from = source.const_data_ptr<float>();
     uint8_t* to = packed.mutable_data_ptr<uint8_t>();
-    at::parallel_for(0, packed.numel(), bytes_per_task, [&](int64_t begin, int64_t end) {
+    parallel_for(packed.numel(), bytes_per_task, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) to[i] = uint8_t(e2m1_code(from[2 * i]) | e2m1_code(from[2 * i + 1]) << 4);
     });
     return packed.to(value.device());
@@ -183,7 +206,7 @@ at::Tensor unpack_fp4_from_uint8(const at::Tensor& packed, int64_t rows, int64_t
     const at::Tensor value = at::empty({rows, columns}, source.options().dtype(at::kFloat));
     const uint8_t* from = source.const_data_ptr<uint8_t>();
     float* to = value.mutable_data_ptr<float>();
-    at::parallel_for(0, source.numel(), bytes_per_task, [&](int64_t begin, int64_t end) {
+    parallel_for(source.numel(), bytes_per_task, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             to[2 * i] = e2m1_values[from[i] & 15];
             to[2 * i + 1] = e2m1_values[from[i] >> 4];

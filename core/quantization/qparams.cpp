@@ -7,6 +7,8 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/all_finite.h"
+#include "core/kernels/cpu/group_rounding.h"
 
 namespace calibench {
 
@@ -80,6 +82,14 @@ at::Tensor power_of_two(const at::Tensor& biased_exponent) {
     return at::pow(at::Scalar(2.0), exponent).to(biased_exponent.scalar_type());
 }
 
+/// Ranges that one fused loop makes scales of: integers in the data's own dtype.
+bool has_scale_loop(const at::Tensor& min_vals, const at::Tensor& max_vals, const QuantizationArgs& args, const at::Tensor& global_scale) {
+    const at::ScalarType dtype = min_vals.scalar_type();
+    return args.type == QuantizationType::Int && args.num_bits <= 8 && !args.scale_dtype && args.zp_dtype.value_or(DType::Int8) == DType::Int8 &&
+           !global_scale.defined() && min_vals.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16) &&
+           max_vals.scalar_type() == dtype && all_finite(min_vals) && all_finite(max_vals);
+}
+
 int64_t count_not_finite(const at::Tensor& values) { return values.isfinite().logical_not().sum().item<int64_t>(); }
 
 }  // namespace
@@ -88,6 +98,12 @@ ScaleAndZeroPoint calculate_qparams(const at::Tensor& min_vals, const at::Tensor
                                     const at::Tensor& global_scale) {
     if (min_vals.sizes() != max_vals.sizes())
         throw InputError(concat("minimum and maximum differ in shape: ", min_vals.sizes(), " and ", max_vals.sizes()));
+    if (has_scale_loop(min_vals, max_vals, args, global_scale)) {
+        const QuantizationRange range = quantization_range(args);
+        const auto shaped = [&](const at::Tensor& ranges) { return ranges.dim() == 0 ? ranges.reshape({1}) : ranges; };
+        const RunScales scales = scales_of_ranges(shaped(min_vals), shaped(max_vals), {float(range.min), float(range.max)}, args.symmetric);
+        return {scales.scale, scales.zero_point};
+    }
     // Zero must always be representable.
     const at::Tensor low = at::minimum(min_vals, at::zeros_like(min_vals));
     const at::Tensor high = at::maximum(max_vals, at::zeros_like(max_vals));
@@ -155,8 +171,8 @@ std::vector<int64_t> weight_scale_shape(const QuantizationArgs& args, int64_t ro
 
 void require_finite_range(const at::Tensor& min_vals, const at::Tensor& max_vals, const std::string& module_name,
                           const std::string& what) {
+    if (all_finite(min_vals) && all_finite(max_vals)) return;
     const int64_t bad = count_not_finite(min_vals) + count_not_finite(max_vals);
-    if (bad == 0) return;
     const int64_t bad_nan = (min_vals.isnan().sum() + max_vals.isnan().sum()).item<int64_t>();
     throw RunError(concat(module_name, ": the range of its ", what, " holds ", bad_nan, " NaN and ", bad - bad_nan, " infinite of ",
                           min_vals.numel() + max_vals.numel(),
