@@ -11,6 +11,9 @@ namespace calibench::cli {
 class Interrupts {
 public:
     explicit Interrupts(RunControl& control);
+    ~Interrupts();
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
 
 private:
     std::jthread waiting_;

@@ -32,36 +32,61 @@ void write_text(const fs::path& path, const std::string& text) {
     file.close();
 }
 
-/// Tensors on their way into one shard: spooled as they come, laid out as the safetensors library does when the shard is full,
-/// so that a shard is never in memory.
-class ShardSpool {
+/// One shard, written as its tensors come, so that it is never in memory. The header, which must stand before them and cannot be
+/// known yet, gets room to grow into; what is left of it is filled with spaces, as the format allows.
+class ShardFile {
 public:
-    explicit ShardSpool(const fs::path& path) : file_(path) {}
+    ShardFile(const fs::path& path, uint64_t header_room) : file_(path), header_room_((header_room + 7) / 8 * 8) {
+        const std::string room(header_room_, ' ');
+        file_.write(room.data(), room.size());
+    }
 
     void add(const std::string& name, const at::Tensor& tensor) {
-        SafetensorsEntry entry = describe_tensor(name, tensor);
-        entry.offset = file_.size();
-        const at::Tensor data = tensor.cpu().contiguous();
-        file_.write(data.const_data_ptr(), data.nbytes());
-        entries_.push_back(std::move(entry));
+        const SafetensorsEntry entry = describe_tensor(name, tensor);
+        data_bytes_ += entry.num_bytes;
+        // Every tensor must be aligned to its dtype, and nothing may lie between two. So those that would leave the next one
+        // unaligned wait for the end; they are scales of one number and the like.
+        if (entry.num_bytes % widest == 0) write(entry, tensor);
+        else ragged_.emplace(name, tensor);
     }
 
-    /// Writes the shard and removes the spool.
-    void assemble(const fs::path& shard) {
-        sort_for_safetensors(entries_);
-        OutputFile out(shard);
-        const std::string header = safetensors_header(entries_, {{"format", "pt"}});
-        out.write(header.data(), header.size());
-        for (const auto& entry : entries_) out.append_from(file_, entry.offset, entry.num_bytes);
-        out.close();
-        fs::remove(file_.path());
+    void finish() {
+        std::vector<SafetensorsEntry> last;
+        for (const auto& [name, tensor] : ragged_) last.push_back(describe_tensor(name, tensor));
+        sort_for_safetensors(last);
+        for (const SafetensorsEntry& entry : last) write(entry, ragged_.at(entry.name));
+        const std::string header = safetensors_header(entries_, {{"format", "pt"}}, header_room_);
+        if (header.size() > header_room_) return write_again(header);
+        file_.overwrite(0, header.data(), header.size());
+        file_.close();
     }
 
-    [[nodiscard]] uint64_t size() const { return file_.size(); }
+    [[nodiscard]] uint64_t size() const { return data_bytes_; }
 
 private:
+    static constexpr uint64_t widest = 8;  ///< bytes of the widest dtype
+
+    void write(const SafetensorsEntry& entry, const at::Tensor& tensor) {
+        const at::Tensor data = tensor.cpu().contiguous();
+        file_.write(data.const_data_ptr(), data.nbytes());
+        entries_.push_back(entry);
+    }
+
+    /// The same behind a header that outgrew its room.
+    void write_again(const std::string& header) {
+        const fs::path place = file_.path(), roomier = place.string() + ".roomier";
+        OutputFile out(roomier);
+        out.write(header.data(), header.size());
+        out.append_from(file_, header_room_, data_bytes_);
+        out.close();
+        fs::rename(roomier, place);
+    }
+
     OutputFile file_;
+    uint64_t header_room_;
+    uint64_t data_bytes_ = 0;
     std::vector<SafetensorsEntry> entries_;
+    std::map<std::string, at::Tensor> ragged_;
 };
 
 }  // namespace
@@ -85,9 +110,9 @@ struct CheckpointWriter::State {
     CheckpointWriterOptions options;
     fs::path partial_dir;
     FileLock lock;  ///< on partial_dir
-    std::unique_ptr<ShardSpool> spool;
+    std::unique_ptr<ShardFile> shard;  ///< being written
     std::map<std::string, size_t> shard_of;
-    size_t num_shards = 0;  ///< assembled ones
+    size_t num_shards = 0;  ///< finished ones
     int64_t bytes_written = 0;
     bool untied = false;
     bool committed = false;
@@ -95,8 +120,9 @@ struct CheckpointWriter::State {
     [[nodiscard]] fs::path unnamed_shard(size_t index) const { return partial_dir / concat("shard-", index); }
 
     void finish_shard() {
-        spool->assemble(unnamed_shard(num_shards++));
-        spool.reset();
+        shard->finish();
+        shard.reset();
+        ++num_shards;
     }
 
     void name_shards() const;
@@ -122,7 +148,7 @@ CheckpointWriter::CheckpointWriter(CheckpointWriterOptions options) : state_(std
 }
 
 CheckpointWriter::~CheckpointWriter() {
-    state_->spool.reset();
+    state_->shard.reset();
     std::error_code ignored;
     if (!state_->committed) fs::remove_all(state_->partial_dir, ignored);
 }
@@ -130,10 +156,10 @@ CheckpointWriter::~CheckpointWriter() {
 void CheckpointWriter::add(const std::vector<NamedTensor>& tensors) {
     for (const auto& [name, tensor] : tensors) {
         const auto limit = static_cast<uint64_t>(state_->options.max_shard_bytes);
-        if (state_->spool && state_->spool->size() > 0 && state_->spool->size() + tensor.nbytes() > limit) state_->finish_shard();
-        if (!state_->spool) state_->spool = std::make_unique<ShardSpool>(state_->partial_dir / "spool");
+        if (state_->shard && state_->shard->size() + tensor.nbytes() > limit) state_->finish_shard();
+        if (!state_->shard) state_->shard = std::make_unique<ShardFile>(state_->unnamed_shard(state_->num_shards), state_->options.header_room);
         if (!state_->shard_of.emplace(name, state_->num_shards).second) throw RunError(concat(name, " was exported twice."));
-        state_->spool->add(name, tensor);
+        state_->shard->add(name, tensor);
         state_->bytes_written += static_cast<int64_t>(tensor.nbytes());
     }
 }
@@ -177,7 +203,7 @@ void CheckpointWriter::untie_embeddings() {
 void CheckpointWriter::commit(const nlohmann::json& quantization_config, const std::string& recipe_yaml) {
     State& s = *state_;
     try {
-        if (s.spool) s.finish_shard();
+        if (s.shard) s.finish_shard();
         s.name_shards();
         s.write_config(quantization_config);
         for (const char* file : carried_files)

@@ -13,6 +13,7 @@ struct CheckpointWriterOptions {
     std::filesystem::path source_dir;   ///< whose config.json, tokenizer and generation files are carried along
     std::filesystem::path output_dir;   ///< must not exist, or be empty
     int64_t max_shard_bytes = 5LL << 30;
+    uint64_t header_room = 64 << 10;    ///< bytes kept for a shard's header; one that grows beyond them costs a copy of the shard
 };
 
 /// Writes a compressed-tensors directory as the run goes: tensors are appended to shards beside the destination

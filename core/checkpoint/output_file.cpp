@@ -38,6 +38,23 @@ void OutputFile::write(const void* data, size_t size) {
         size -= static_cast<size_t>(written);
         size_ += static_cast<uint64_t>(written);
     }
+    // The disk begins while more is computed, so that close() has little to wait for.
+    if (constexpr uint64_t enough = 8 << 20; size_ - handed_over_ >= enough) {
+        ::sync_file_range(descriptor_, static_cast<off_t>(handed_over_), static_cast<off_t>(size_ - handed_over_), SYNC_FILE_RANGE_WRITE);
+        handed_over_ = size_;
+    }
+}
+
+void OutputFile::overwrite(uint64_t offset, const void* data, size_t size) {
+    const char* bytes = static_cast<const char*>(data);
+    while (size > 0) {
+        const ssize_t written = ::pwrite(descriptor_, bytes, size, static_cast<off_t>(offset));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) fail(written < 0 ? errno : ENOSPC);
+        bytes += written;
+        offset += static_cast<uint64_t>(written);
+        size -= static_cast<size_t>(written);
+    }
 }
 
 void OutputFile::append_from(OutputFile& source, uint64_t offset, uint64_t size) {

@@ -14,6 +14,8 @@ public:
     OutputFile& operator=(const OutputFile&) = delete;
 
     void write(const void* data, size_t size);
+    /// Bytes that were written before.
+    void overwrite(uint64_t offset, const void* data, size_t size);
     /// Appends `size` bytes of `source`, which was written before.
     void append_from(OutputFile& source, uint64_t offset, uint64_t size);
     /// Hands everything to the disk and closes. A file that was not closed this way must not be relied on.
@@ -28,6 +30,7 @@ private:
     std::filesystem::path path_;
     int descriptor_ = -1;
     uint64_t size_ = 0;
+    uint64_t handed_over_ = 0;  ///< so much of it is on its way to the disk
 };
 
 }  // namespace calibench

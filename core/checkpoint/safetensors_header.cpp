@@ -28,7 +28,7 @@ static size_t dtype_rank(at::ScalarType dtype) {
 SafetensorsEntry describe_tensor(const std::string& name, const at::Tensor& tensor) {
     if (dtype_rank(tensor.scalar_type()) == std::size(dtypes))
         throw RunError(concat(name, ": safetensors has no dtype for ", c10::toString(tensor.scalar_type()), "."));
-    return {name, tensor.scalar_type(), tensor.sizes().vec(), tensor.nbytes(), 0};
+    return {name, tensor.scalar_type(), tensor.sizes().vec(), tensor.nbytes()};
 }
 
 void sort_for_safetensors(std::vector<SafetensorsEntry>& entries) {
@@ -37,7 +37,8 @@ void sort_for_safetensors(std::vector<SafetensorsEntry>& entries) {
     });
 }
 
-std::string safetensors_header(const std::vector<SafetensorsEntry>& entries, const std::map<std::string, std::string>& metadata) {
+std::string safetensors_header(const std::vector<SafetensorsEntry>& entries, const std::map<std::string, std::string>& metadata,
+                               uint64_t least_size) {
     nlohmann::ordered_json header = nlohmann::ordered_json::object();
     if (!metadata.empty()) header["__metadata__"] = metadata;
     uint64_t begin = 0;
@@ -51,8 +52,9 @@ std::string safetensors_header(const std::vector<SafetensorsEntry>& entries, con
         begin = end;
     }
     std::string text = header.dump();
-    text.append((8 - text.size() % 8) % 8, ' ');
-    const uint64_t length = text.size();
+    uint64_t length = (text.size() + 7) / 8 * 8;
+    if (length + sizeof length < least_size) length = least_size - sizeof length;
+    text.resize(length, ' ');
     std::string prefix(sizeof length, '\0');
     std::memcpy(prefix.data(), &length, sizeof length);
     return prefix + text;

@@ -21,6 +21,8 @@ class TestCheckpointWriter : public QObject {
 private Q_SLOTS:
     void writesTheBytesOfTheSafetensorsLibrary();
     void oneShardIsModelSafetensors();
+    void everyTensorIsAligned();
+    void aHeaderOutgrowsItsRoom();
     void manyShardsHaveAnIndex();
     void configKeepsTheSourceAndSortsKeys();
     void nothingRemainsWithoutCommit();
@@ -89,10 +91,44 @@ void TestCheckpointWriter::oneShardIsModelSafetensors() {
     QCOMPARE(file.tensor("scalar").item<float>(), 2.5f);
     QCOMPARE(file.entries().at("odd").begin % 2, 0u);
     QVERIFY(!fs::exists(output / "model.safetensors.index.json"));
-    QVERIFY(!fs::exists(output / "spool"));
+    QCOMPARE(std::distance(fs::directory_iterator(output), fs::directory_iterator()), 4);  // with config.json
     QCOMPARE(read_bytes(output / "recipe.yaml"), "stage: {}\n");
     QCOMPARE(read_bytes(output / "tokenizer.json"), "{}");
     QVERIFY(!fs::exists(output / "pytorch_model.bin"));
+}
+
+/// The safetensors library reads tensors in place, and refuses a file with gaps.
+void TestCheckpointWriter::everyTensorIsAligned() {
+    const fs::path output = path("aligned");
+    CheckpointWriter writer({make_source("source"), output});
+    std::vector<NamedTensor> tensors;
+    for (const at::ScalarType dtype : {at::kByte, at::kBFloat16, at::kFloat, at::kLong})
+        for (const int64_t count : {1, 2, 3, 4, 7, 8, 129}) tensors.push_back({concat(c10::toString(dtype), count), at::full({count}, count, dtype)});
+    for (const NamedTensor& tensor : tensors) writer.add({tensor});
+    writer.commit(nlohmann::json::object(), "");
+    const SafetensorsFile file(output / "model.safetensors");
+    QCOMPARE(file.entries().size(), tensors.size());
+    for (const auto& [name, tensor] : tensors) {
+        QCOMPARE(file.entries().at(name).begin % tensor.element_size(), 0u);
+        QVERIFY2(file.tensor(name).equal(tensor), name.c_str());
+    }
+}
+
+void TestCheckpointWriter::aHeaderOutgrowsItsRoom() {
+    const auto written = [&](const char* name, uint64_t room) {
+        CheckpointWriter writer({make_source("source"), path(name), 5LL << 30, room});
+        for (int i = 0; i < 20; ++i) writer.add({{concat("tensor", i), at::full({5}, float(i))}});
+        writer.commit(nlohmann::json::object(), "");
+        const SafetensorsFile file(path(name) / "model.safetensors");
+        for (int i = 0; i < 20; ++i) QVERIFY(file.tensor(concat("tensor", i)).equal(at::full({5}, float(i))));
+        QCOMPARE(std::distance(fs::directory_iterator(path(name)), fs::directory_iterator()), 4);
+    };
+    written("cramped", 0);
+    written("tight", 101);
+    written("ample", 10000);
+    QVERIFY(fs::file_size(path("cramped") / "model.safetensors") < 8000);
+    QCOMPARE(fs::file_size(path("cramped") / "model.safetensors"), fs::file_size(path("tight") / "model.safetensors"));
+    QCOMPARE(fs::file_size(path("ample") / "model.safetensors"), uintmax_t{10000 + 20 * 5 * 4});
 }
 
 void TestCheckpointWriter::manyShardsHaveAnIndex() {

@@ -1,0 +1,22 @@
+#include "core/base/warm_heap.h"
+
+#include <cstdlib>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+namespace calibench {
+
+#if defined(__GLIBC__)
+WarmHeap::WarmHeap() {
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most there may be; larger tensors are few
+    ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
+}
+WarmHeap::~WarmHeap() { ::malloc_trim(0); }
+#else
+WarmHeap::WarmHeap() = default;
+WarmHeap::~WarmHeap() = default;
+#endif
+
+}  // namespace calibench
