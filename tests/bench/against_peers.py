@@ -32,6 +32,7 @@ RECIPES = {
     "w8a8": recipe("QuantizationModifier", "channel", 8, inputs=STATIC_INPUTS),
     "autoround": recipe("AutoRoundModifier"),
 }
+WITHOUT_SAMPLES = ("rtn", "mse")  # nothing passes through the model, in llm-compressor neither
 
 
 def measure(command):
@@ -50,8 +51,9 @@ def measure(command):
 
 def commands(job, a, recipe_file, folder):
     """One command for each side. The checkpoints go below `folder`."""
-    ours = [a.cli, "run", "--model", a.model, "--dataset", a.text, "--recipe", recipe_file, "--output", os.path.join(folder, "ours"),
-            "--num-samples", str(a.samples), "--seq-len", str(a.seq_len), "--quiet"]
+    ours = [a.cli, "run", "--model", a.model, "--recipe", recipe_file, "--output", os.path.join(folder, "ours"), "--threads", str(a.threads), "--quiet"]
+    if job not in WITHOUT_SAMPLES:
+        ours += ["--dataset", a.text, "--num-samples", str(a.samples), "--seq-len", str(a.seq_len)]
     sizes = ["--samples", str(a.samples), "--seq-len", str(a.seq_len), "--threads", str(a.threads)]
     if job == "autoround":
         ours += ["--iters", str(a.iters), "--batch-size", "8"]

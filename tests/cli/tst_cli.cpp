@@ -53,6 +53,8 @@ private Q_SLOTS:
     void helpIsThereForEveryCommand_data();
     void helpIsThereForEveryCommand();
     void version();
+    void idleThreadsSoonSleep_data();
+    void idleThreadsSoonSleep();
     void badArguments_data();
     void badArguments();
     void inspect();
@@ -62,6 +64,7 @@ private Q_SLOTS:
     void eventsOnStdoutAreJsonLines();
     void recipeCheck();
     void checkBeforeTheRun();
+    void presetsSayHowMuchWorkIsDone();
     void interruptEndsWith130();
     void goesOnAfterAnInterrupt();
     void goesOnAfterAKill();
@@ -122,6 +125,33 @@ void TestCli::version() {
     const Outcome outcome = run_cli({"--version"});
     QCOMPARE(outcome.code, 0);
     QVERIFY(outcome.out.startsWith("calibench-cli 0."));
+}
+
+void TestCli::idleThreadsSoonSleep_data() {
+    QTest::addColumn<QString>("variable");
+    QTest::addColumn<QString>("value");
+    QTest::addColumn<QString>("spins");
+    QTest::newRow("nothing is set") << QString() << QString() << "10000";
+    QTest::newRow("another number is set") << "GOMP_SPINCOUNT" << "77" << "77";
+    QTest::newRow("a policy is set") << "OMP_WAIT_POLICY" << "passive" << "0";
+}
+
+/// As the OpenMP runtime itself tells when it is loaded.
+void TestCli::idleThreadsSoonSleep() {
+    QFETCH(QString, variable);
+    QFETCH(QString, value);
+    QFETCH(QString, spins);
+    QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+    for (const char* name : {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}) environment.remove(name);
+    if (!variable.isEmpty()) environment.insert(variable, value);
+    environment.insert("OMP_DISPLAY_ENV", "VERBOSE");
+    QProcess process;
+    process.setProcessEnvironment(environment);
+    process.start(CALIBENCH_CLI, {"--version"});
+    QVERIFY(process.waitForFinished(60000));
+    const QString told = process.readAllStandardError();
+    if (!told.contains("GOMP_SPINCOUNT")) QSKIP("LibTorch does not use GNU OpenMP here");
+    QVERIFY2(told.contains("GOMP_SPINCOUNT = '" + spins + "'"), qPrintable(told));
 }
 
 void TestCli::badArguments_data() {
@@ -253,6 +283,28 @@ void TestCli::checkBeforeTheRun() {
     const double few = parse(run_cli(arguments + QStringList{"--iters", "0"}).out)["estimated_run_seconds"].get<double>();
     const double many = parse(run_cli(arguments + QStringList{"--iters", "1000"}).out)["estimated_run_seconds"].get<double>();
     QVERIFY(many > 10 * few);
+}
+
+void TestCli::presetsSayHowMuchWorkIsDone() {
+    const QString recipe_file = write("recipe.yaml", recipe);
+    const auto seconds = [&](const char* preset) {
+        return parse(run_cli({"check", "--model", llama, "--recipe", recipe_file, "--preset", preset, "--json"}).out)["estimated_run_seconds"].get<double>();
+    };
+    QVERIFY(seconds("best") > 2 * seconds("default"));
+    QVERIFY(seconds("default") > 2 * seconds("light"));
+
+    // The samples are the command line's, the iterations the preset's; the export says so.
+    const Outcome light = run_cli({"run", "--model", llama, "--dataset", text, "--recipe", recipe_file, "--output", path("light"), "--preset", "light", "--num-samples",
+                                   "2", "--seq-len", "16", "--events", "-", "--quiet"});
+    QVERIFY2(light.code == 0, qPrintable(light.err));
+    const auto started = parse(light.out.section('\n', 0, 0));
+    QCOMPARE(started["iters"].get<int>(), 50);
+    QCOMPARE(started["num_samples"].get<int>(), 2);
+    QVERIFY2(bytes("light/recipe.yaml").contains("lr: 0.005"), bytes("light/recipe.yaml").constData());
+
+    const Outcome unknown = run_cli({"check", "--model", llama, "--recipe", recipe_file, "--preset", "quick"});
+    QCOMPARE(unknown.code, 2);
+    QVERIFY2(unknown.err.contains("best, default, light"), qPrintable(unknown.err));
 }
 
 void TestCli::interruptEndsWith130() {
