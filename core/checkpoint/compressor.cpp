@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/all_finite.h"
 #include "core/quantization/fake_quantize.h"
 #include "core/quantization/packing.h"
 
@@ -24,8 +25,7 @@ void append(Tensors& tensors, const std::string& name, const at::Tensor& tensor)
 
 void append_scale(Tensors& tensors, const std::string& name, const at::Tensor& scale) {
     if (!scale.defined()) return;
-    const at::Tensor values = scale.to(at::kFloat);
-    if (!values.isfinite().all().item<bool>())
+    if (!all_finite(scale))
         throw RunError(concat(name, " holds NaN or infinite values and cannot be stored; check the weights and the calibration data"));
     append(tensors, name, scale);
 }
@@ -110,7 +110,7 @@ void check_scale(const QParams& qparams, const QuantizationArgs& args, int64_t r
 void check_weight(const at::Tensor& weight, const ModuleQParams& qparams, const QuantizationArgs& args) {
     if (weight.dim() != 2) throw InputError(concat("only 2-D weights can be compressed, not one of shape ", weight.sizes()));
     check_scale(qparams.weight, args, weight.size(0), weight.size(1));
-    if (!qparams.weight.scale.to(at::kFloat).isfinite().all().item<bool>())
+    if (!all_finite(qparams.weight.scale))
         throw RunError("weight_scale holds NaN or infinite values and cannot be stored; check the weights and the calibration data");
 }
 
@@ -135,18 +135,16 @@ at::Tensor scale_in(at::ScalarType dtype, const TensorLookup& stored) {
     return scale.is_floating_point() ? scale.to(dtype) : scale;
 }
 
-at::Tensor decompress_packed_integers(const TensorLookup& stored, const QuantizationArgs& args, at::ScalarType dtype) {
+StoredLevels read_packed_integers(const TensorLookup& stored, const QuantizationArgs& args, at::ScalarType dtype) {
     const std::vector<int64_t> shape = stored_shape(stored);
     QParams qparams{scale_in(dtype, stored), {}, {}};
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
     if (packs_zero_point(args) && qparams.scale.dim() == 2)
         qparams.zero_point = unpack_from_int32(qparams.zero_point, args.num_bits, {shape[0], qparams.scale.size(-1)}, /*packed_dim=*/0);
-    const at::Tensor levels = unpack_from_int32(required(stored, "weight_packed"), args.num_bits, shape);
-    check_scale(qparams, args, shape[0], shape[1]);
-    return dequantize(levels, qparams, args, {}, stored("weight_g_idx"));
+    return {unpack_from_int32(required(stored, "weight_packed"), args.num_bits, shape), qparams, stored("weight_g_idx")};
 }
 
-at::Tensor decompress_fp4(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format) {
+StoredLevels read_fp4(const TensorLookup& stored, CompressionFormat format) {
     const at::Tensor packed = required(stored, "weight_packed");
     if (packed.dim() != 2) throw InputError(concat("weight_packed must be 2-D, not of shape ", packed.sizes()));
     const at::Tensor scale = required(stored, "weight_scale");
@@ -157,19 +155,20 @@ at::Tensor decompress_fp4(const TensorLookup& stored, const QuantizationArgs& ar
         qparams.scale = scale.to(at::kBFloat16);
         qparams.global_scale = required(stored, "weight_global_scale");
     }
-    const at::Tensor levels = unpack_fp4_from_uint8(packed, packed.size(0), packed.size(1) * 2, at::kBFloat16);
-    check_scale(qparams, args, levels.size(0), levels.size(1));
-    return dequantize(levels, qparams, args, at::kBFloat16);  // the reference's dtype, whatever the model's is
+    return {unpack_fp4_from_uint8(packed, packed.size(0), packed.size(1) * 2, at::kBFloat16), qparams, {}};
 }
 
-at::Tensor decompress_unpacked(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format, at::ScalarType dtype) {
+StoredLevels read_unpacked(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format, at::ScalarType dtype) {
     QParams qparams{scale_in(dtype, stored), {}, {}};
     if (format == CompressionFormat::Mxfp8Quantized) qparams.scale = from_e8m0(qparams.scale);
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
     const at::Tensor levels = required(stored, "weight");
     if (levels.dim() != 2) throw InputError(concat("weight must be 2-D, not of shape ", levels.sizes()));
-    check_scale(qparams, args, levels.size(0), levels.size(1));
-    return dequantize(levels, qparams, args);
+    return {levels, qparams, {}};
+}
+
+bool packs_fp4(CompressionFormat format) {
+    return format == CompressionFormat::Nvfp4PackQuantized || format == CompressionFormat::Mxfp4PackQuantized;
 }
 
 }  // namespace
@@ -223,18 +222,24 @@ std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, 
     throw InputError(concat("format ", to_string(format), " does not store ", describe(args)));
 }
 
+StoredLevels read_levels(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format, at::ScalarType dtype) {
+    const QuantizationArgs& args = weight_args(scheme, format);
+    if (format == CompressionFormat::MixedPrecision)
+        throw InputError("mixed-precision is the format of a whole checkpoint; each module has one of its own");
+    const StoredLevels read = format == CompressionFormat::PackQuantized ? read_packed_integers(stored, args, dtype)
+                              : packs_fp4(format)                        ? read_fp4(stored, format)
+                                                                         : read_unpacked(stored, args, format, dtype);
+    check_scale(read.qparams, args, read.levels.size(0), read.levels.size(1));
+    return read;
+}
+
 at::Tensor decompress_linear(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format,
                              at::ScalarType dtype) {
     if (format == CompressionFormat::Dense) return required(stored, "weight").to(dtype);
-    const QuantizationArgs& args = weight_args(scheme, format);
-    switch (format) {
-        case CompressionFormat::PackQuantized: return decompress_packed_integers(stored, args, dtype).to(dtype);
-        case CompressionFormat::Nvfp4PackQuantized:
-        case CompressionFormat::Mxfp4PackQuantized: return decompress_fp4(stored, args, format).to(dtype);
-        case CompressionFormat::MixedPrecision:
-            throw InputError("mixed-precision is the format of a whole checkpoint; each module has one of its own");
-        default: return decompress_unpacked(stored, args, format, dtype).to(dtype);
-    }
+    const StoredLevels read = read_levels(stored, scheme, format, dtype);
+    // FP4 gives the reference's dtype first, whatever the model's is.
+    const std::optional<at::ScalarType> first = packs_fp4(format) ? std::optional(at::kBFloat16) : std::nullopt;
+    return dequantize(read.levels, read.qparams, *scheme.weights, first, read.g_idx).to(dtype);
 }
 
 }  // namespace calibench

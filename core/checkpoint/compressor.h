@@ -38,6 +38,16 @@ struct ModuleQParams {
 /// Looks up a stored tensor by its name relative to the module; undefined when absent.
 using TensorLookup = std::function<at::Tensor(const std::string& relative_name)>;
 
+/// A stored weight [out, in] before it is dequantized.
+struct StoredLevels {
+    at::Tensor levels;  ///< in the dtype they are stored in; bfloat16 for float4
+    QParams qparams;    ///< as a reader computes with them
+    at::Tensor g_idx;   ///< of older checkpoints, see dequantize(); undefined: none
+};
+
+/// For a reader that computes in `dtype`. The format is not Dense. Throws InputError when a tensor is missing or misshapen.
+[[nodiscard]] StoredLevels read_levels(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format, at::ScalarType dtype);
+
 /// The dense weight [out, in] of a stored module, in `dtype`: what transformers computes with when it loads the model in that dtype
 /// (the FP4 and MX formats give bfloat16 first, whatever is asked for). Throws InputError when a tensor is missing or misshapen.
 [[nodiscard]] at::Tensor decompress_linear(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format,

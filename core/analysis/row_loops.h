@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+namespace calibench {
+
+// The inner loops of a weight's inspection, compiled once per instruction set. A piece is some consecutive values of one row; buffers
+// begin with its first one.
+
+/// Longest piece: what a piece takes stays in the first-level cache.
+constexpr int64_t most_piece_columns = 1024;
+
+/// Scale and zero point of one row's groups.
+struct RowScales {
+    const float* scale = nullptr;
+    const float* zero_point = nullptr;      ///< null: none
+    const int64_t* column_group = nullptr;  ///< the group of each column; null: group_columns after group_columns
+    int64_t group_columns = 1;
+    bool in_bfloat16 = false;               ///< products are rounded to it
+
+    [[nodiscard]] int64_t group_of(int64_t column) const { return column_group ? column_group[column] : column / group_columns; }
+    /// The end of the stretch of columns that share the group of `column`, `limit` at most.
+    [[nodiscard]] int64_t end_of_run(int64_t column, int64_t limit) const {
+        if (!column_group) {
+            const int64_t end = (column / group_columns + 1) * group_columns;
+            return end < limit ? end : limit;
+        }
+        const int64_t group = column_group[column++];
+        while (column < limit && column_group[column] == group) ++column;
+        return column;
+    }
+};
+
+void widen(const float* values, int64_t count, float* out);
+void widen(const uint16_t* bfloat16s, int64_t count, float* out);
+void widen(const int8_t* values, int64_t count, float* out);
+
+/// out = (level - zero_point) * scale for the columns from `column` on.
+void restore(const RowScales& scales, const float* levels, int64_t column, int64_t count, float* out);
+
+/// What is summed up over a group. Smallest and largest leave NaN out.
+struct GroupSums {
+    double weight_energy = 0, error_energy = 0;  ///< sums of squares
+    float low = std::numeric_limits<float>::infinity(), high = -low;  ///< of W
+    float low_level = low, high_level = high;
+    int64_t count = 0;  ///< finite values
+    void add(const GroupSums& other);
+};
+
+/// What is summed up over a row.
+struct RowSums {
+    double weight_energy = 0, error_energy = 0;
+    float low = std::numeric_limits<float>::infinity(), high = -low;  ///< of W
+    float low_quantized = low, high_quantized = high;
+    float low_error = low, high_error = high;
+    int64_t num_outside = 0;    ///< clipped values
+    int64_t num_not_finite = 0;
+    [[nodiscard]] float max_abs_error() const { return high_error < -low_error ? -low_error : high_error > 0 ? high_error : 0; }
+};
+
+/// What is summed up over columns, one element for each.
+struct ColumnSums {
+    double* weight_energy;
+    double* error_energy;
+    float* max_abs_error;
+};
+
+/// The levels beyond which a value counts as clipped.
+struct LevelBounds {
+    float low, high;
+};
+
+/// One piece of W with its levels and its Wq. Where W is not finite, all three are changed: W to 0, the others to NaN.
+struct MeasuredPiece {
+    float* weight;
+    float* levels;     ///< null: left as it is, there are no groups
+    float* quantized;
+    float* error;      ///< to be filled in
+    int64_t column, count;
+};
+
+/// Takes a piece into all sums: those of the groups of its row, of the row, and of its columns.
+void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row, const ColumnSums& columns);
+
+/// high[i] = max(high[i], x[i]), low[i] = min(low[i], x[i]); NaN is left out.
+void widen_range(const float* x, int64_t count, float* low, float* high);
+
+}  // namespace calibench
