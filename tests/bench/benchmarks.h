@@ -11,6 +11,7 @@ namespace calibench::bench {
 /// Each adds its subcommand to calibench-bench and runs from its callback.
 void add_observers(CLI::App& app);
 void add_autoround(CLI::App& app);
+void add_check(CLI::App& app);
 
 /// Seconds of the fastest of several runs: the one that the rest of the machine disturbed least.
 template <typename Body>

@@ -4,10 +4,11 @@
 #include "tests/bench/benchmarks.h"
 
 int main(int argc, char** argv) {
-    CLI::App app("Timed programs of Calibench");
+    CLI::App app("Timed programs of Calibench, and the check of its kernels");
     app.require_subcommand(1);
     calibench::bench::add_observers(app);
     calibench::bench::add_autoround(app);
+    calibench::bench::add_check(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

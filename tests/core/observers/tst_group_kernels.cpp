@@ -108,7 +108,7 @@ private Q_SLOTS:
             const at::Tensor quantized = fake_quantize(x, {scale.unsqueeze(-1), zero_point.unsqueeze(-1), {}}, elementwise);
             at::Tensor error = (quantized.to(error_type) - x.to(error_type)).abs().pow(options.norm);
             if (weighted) error = error * importance.expand({23, 96}).reshape_as(error);
-            return error.sum({0, -1});
+            return error.sum(at::IntArrayRef{0, -1});
         };
 
         const at::Tensor min = x.amin({0, -1}) * options.expand, max = x.amax({0, -1}) * options.expand;
