@@ -15,6 +15,7 @@ struct AutoRoundOptions : AutoRoundKnobs {
     std::optional<double> lr;         ///< unset: 1 / iters (2 / iters at <= 3 bits when iters >= 1000)
     uint64_t seed = 42;
     DType scale_dtype = DType::Float16;       ///< scales while tuning, as auto-round
+    bool leave_out_outliers = false;          ///< SignRoundV2's loss below 4 bits, of weights or activations
     DType checkpoint_dtype = DType::Float32;  ///< scales as stored: the model's dtype
 
     /// One step looks at so many.

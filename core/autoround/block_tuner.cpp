@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -11,7 +12,7 @@
 #include "core/autoround/tunable_weight.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/kernels/block_loss.h"
+#include "core/kernels/recycled.h"
 #include "core/observers/fused_groups.h"
 #include "core/quantization/fake_quantize.h"
 
@@ -20,6 +21,7 @@ namespace calibench {
 namespace {
 
 constexpr double kLossScale = 1000;  // auto-round's: keeps the gradients of narrow scales off their subnormals
+constexpr double kOutliers = 1e-3;   // SignRoundV2's share of elements that the loss leaves out
 
 /// Of the Linears with strategy tensor_group; those that are run as one matrix share the largest range's.
 std::map<std::string, at::Tensor> global_scales_of(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes) {
@@ -45,16 +47,20 @@ std::map<std::string, at::Tensor> global_scales_of(DecoderBlock& block, const st
 /// again, whatever was thrown, unless keep() has put the tuned ones in.
 class TunedLinears {
 public:
-    TunedLinears(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes, const AutoRoundOptions& options)
-        : accumulates_(options.gradient_accumulate_steps > 1) {
+    TunedLinears(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes, const AutoRoundOptions& options,
+                 const BlockSamples& samples)
+        : accumulates_(options.gradient_accumulate_steps > 1), inputs_(block.linears(), samples.static_inputs, schemes, options) {
         const auto global_scales = global_scales_of(block, schemes);
         for (Linear* linear : block.linears()) {
             const auto scheme = schemes.find(linear->name);
             if (scheme == schemes.end()) continue;
-            const auto global_scale = global_scales.find(linear->name);
+            const auto of_this = [&](const std::map<std::string, at::Tensor>& all) {
+                const auto found = all.find(linear->name);
+                return found == all.end() ? at::Tensor() : found->second;
+            };
             members_.push_back({linear, linear->weight,
                                 TunableWeight(linear->name, linear->weight, scheme->second, options,
-                                              global_scale == global_scales.end() ? at::Tensor() : global_scale->second)});
+                                              {.global_scale = of_this(global_scales), .imatrix = of_this(samples.imatrix)})});
         }
         if (members_.size() != schemes.size()) {
             throw InputError(concat(block.name(), ": ", schemes.size() - members_.size(),
@@ -64,6 +70,7 @@ public:
             member.linear->weight = member.tunable.qdq();
             leaves_.push_back(member.tunable.qdq());
         }
+        for (const at::Tensor& factor : inputs_.factors()) leaves_.push_back(factor);
     }
     ~TunedLinears() {
         for (Member& member : members_) member.linear->weight = member.weight;
@@ -73,6 +80,7 @@ public:
 
     void remember() {
         for (Member& member : members_) member.tunable.remember();
+        inputs_.remember();
     }
     /// Adds what d loss / d output of the block says to the gradients of the next step.
     void backward(const at::Tensor& output, const at::Tensor& grad_output) {
@@ -83,9 +91,9 @@ public:
             gradients_ = std::move(gradients);
             return;
         }
-        sums_.resize(members_.size());
-        gradients_.resize(members_.size());
-        for (size_t i = 0; i < members_.size(); ++i) {
+        sums_.resize(leaves_.size());
+        gradients_.resize(leaves_.size());
+        for (size_t i = 0; i < leaves_.size(); ++i) {
             if (!gradients[i].defined()) continue;
             if (!sums_[i].defined()) sums_[i] = at::zeros_like(gradients[i], at::kFloat);
             if (gradients_[i].defined()) sums_[i].add_(gradients[i]);
@@ -100,7 +108,11 @@ public:
             members_[i].tunable.advance_rates();
             gradient.reset();
         }
+        const std::span<at::Tensor> of_inputs = std::span(gradients_).subspan(members_.size());
+        inputs_.step(of_inputs);
+        for (at::Tensor& gradient : of_inputs) gradient.reset();
     }
+    [[nodiscard]] std::map<std::string, double> input_factors() const { return inputs_.best(); }
     /// The module whose weight is not finite, or empty.
     [[nodiscard]] std::string not_finite() const {
         for (const Member& member : members_) {
@@ -134,7 +146,8 @@ private:
     };
     bool accumulates_;
     std::vector<Member> members_;
-    std::vector<at::Tensor> leaves_;
+    TunableInputs inputs_;
+    std::vector<at::Tensor> leaves_;     ///< the rounded weights, then the factors of the inputs
     std::vector<at::Tensor> gradients_;  ///< of the next step, undefined where there is none
     std::vector<at::Tensor> sums_;       ///< float32, reused by every step; only where gradients accumulate
 };
@@ -142,6 +155,7 @@ private:
 /// Samples that pass the block together.
 struct Batch {
     at::Tensor inputs, outputs, loss_mask;  ///< loss_mask: bool [batch, seq] or undefined
+    at::Tensor labels;                      ///< of next tokens
     SequenceContext context;
 };
 
@@ -192,7 +206,8 @@ public:
         const auto pick = [&](const at::Tensor& all) {
             return all.defined() ? all.index_select(0, index.to(all.device())).to(device) : all;
         };
-        Batch batch{pick(samples_.inputs), pick(samples_.outputs), pick(loss_mask_), {}};
+        Batch batch{pick(samples_.inputs), samples_.make_outputs ? samples_.make_outputs(index) : pick(samples_.outputs), pick(loss_mask_), {}, {}};
+        if (samples_.next_tokens) batch.labels = pick(samples_.next_tokens->labels);
         batch.context.attention_mask = pick(samples_.attention_mask);
         return batch;
     }
@@ -203,37 +218,6 @@ private:
     size_t batch_size_;
     at::Tensor loss_mask_;
     std::vector<double> positions_;  ///< that count, of each sample; 1 where all do
-};
-
-struct Loss {
-    double mse = 0;
-    at::Tensor gradient;  ///< of scale * mse, by the block's output
-};
-
-/// Mean squared error in float32 over the positions that count.
-class BlockLoss {
-public:
-    [[nodiscard]] Loss operator()(const at::Tensor& output, const Batch& batch, double scale) {
-        at::NoGradGuard no_grad;
-        if (const BlockLossKernel kernel = block_loss_kernel(output)) {
-            if (!gradient_.defined() || gradient_.sizes() != output.sizes()) {
-                gradient_ = at::empty_like(output, at::MemoryFormat::Contiguous);
-            }
-            const double mse = kernel(output.detach().contiguous(), batch.outputs, batch.loss_mask, scale, gradient_);
-            return {mse, gradient_};
-        }
-        at::Tensor error = output.to(at::kFloat) - batch.outputs.to(at::kFloat);
-        double elements = static_cast<double>(error.numel());
-        if (batch.loss_mask.defined()) {
-            error = error * batch.loss_mask.unsqueeze(-1);
-            elements = std::max(1.0, batch.loss_mask.sum().item<double>()) * static_cast<double>(error.size(-1));
-        }
-        return {error.square().sum(at::kDouble).item<double>() / elements,
-                (error * (scale * 2.0 / elements)).to(output.scalar_type())};
-    }
-
-private:
-    at::Tensor gradient_;  // reused by every iteration
 };
 
 [[noreturn]] void fail_not_finite(const DecoderBlock& block, const TunedLinears& linears, int64_t iteration) {
@@ -255,9 +239,14 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
         throw InputError("AutoRound needs at least one iteration, and one batch of at least one sample for each");
     }
     at::AutoGradMode enable_grad(true);
-    TunedLinears linears(block, schemes, options);
+    const RecycledMemory recycled_memory;
+    TunedLinears linears(block, schemes, options, samples);
     Batches batches(samples, options);
-    BlockLoss measure;
+    OutputError output_error(options.leave_out_outliers ? kOutliers : 0);
+    const auto measure = [&](const at::Tensor& output, const Batch& batch, double factor) {
+        return samples.next_tokens ? next_token_loss(output, batch.labels, samples.next_tokens->logits, factor)
+                                   : output_error(output, batch.outputs, batch.loss_mask, factor);
+    };
 
     TuningResult result;
     double lowest = std::numeric_limits<double>::infinity();
@@ -267,14 +256,14 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
         const bool is_last = iteration + 1 == options.iters;  // nothing looks at what its step would lead to
         double mse = 0;
         at::Tensor output;
-        Loss loss;
+        TuningLoss loss;
         for (const Part& part : batches.next()) {
             control.checkpoint();
             if (output.defined() && !is_last) linears.backward(output, loss.gradient);
             const Batch batch = batches.load(part.samples);
             output = block.forward(batch.inputs, batch.context);
             loss = measure(output, batch, kLossScale * part.share);
-            mse += part.share * loss.mse;
+            mse += part.share * loss.value;
         }
         if (!std::isfinite(mse)) fail_not_finite(block, linears, iteration);
 
@@ -296,6 +285,7 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
         linears.backward(output, loss.gradient);
         linears.step();
     }
+    result.input_factors = linears.input_factors();
     result.weights = linears.keep(schemes);
     return result;
 }

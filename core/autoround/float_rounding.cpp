@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include <ATen/ATen.h>
 
 #include "core/autoround/straight_through.h"
@@ -21,6 +24,9 @@ at::Tensor float8_qdq(at::Tensor x, const at::Tensor& scale, const at::Tensor& v
 
 at::Tensor reciprocal_or_zero(const at::Tensor& x) { return at::where(x == 0, at::zeros_like(x), x.reciprocal()); }
 
+/// Brings the tensor's largest value to the largest group scale times the largest level.
+at::Tensor global_scale_of(const at::Tensor& x) { return reciprocal_or_zero(x.abs().max()) * (kFloat8Max * kFloat4Max); }
+
 /// The levels of e2m1: steps of 1/2 below 2, of 1 below 4, of 2 up to 6.
 at::Tensor float4_ste(const at::Tensor& x) {
     const at::Tensor magnitude = x.abs();
@@ -31,6 +37,24 @@ at::Tensor float4_ste(const at::Tensor& x) {
     const at::Tensor level = halves * below2 + ones * below2.logical_not() * below4 +
                              twos * below2.logical_not() * below4.logical_not();
     return level.clamp(-kFloat4Max, kFloat4Max) * x.sign();
+}
+
+/// The first factor of the least squared error, for each group of a weight that is cut into groups already.
+at::Tensor search_part(WeightRoundingInputs& part, const at::Tensor& weights) {
+    at::Tensor factors, best;
+    const auto consider = [&](double factor) {
+        part.max_scale = at::full({part.weight.size(0)}, factor, part.weight.options());
+        at::Tensor error = (nv_fp4(part).qdq - part.weight).square_();
+        if (weights.defined()) error.mul_(weights);
+        const at::Tensor loss = error.sum(-1);
+        factors = best.defined() ? at::where(loss < best, part.max_scale, factors) : part.max_scale;
+        best = best.defined() ? at::minimum(best, loss) : loss;
+    };
+    consider(1);
+    for (int percent = 50; percent <= 151; ++percent) {
+        if (percent != 100) consider(percent / 100.0);
+    }
+    return factors;
 }
 
 }  // namespace
@@ -68,9 +92,11 @@ WeightRounding nv_fp4(const WeightRoundingInputs& inputs) {
     const at::Tensor x = groups.values().to(at::kFloat);
     const at::Tensor global_scale = inputs.global_scale.defined()
                                         ? inputs.global_scale.to(at::kFloat)
-                                        : reciprocal_or_zero(x.abs().max()) * (kFloat8Max * kFloat4Max);
+                                        : global_scale_of(x);
+    at::Tensor factor = inputs.max_scale;
+    if (inputs.init_scale.defined()) factor = factor.defined() ? factor * inputs.init_scale : inputs.init_scale;
     at::Tensor largest = x.abs().amax(-1, true);
-    if (inputs.max_scale.defined()) largest = largest * inputs.max_scale.view({-1, 1});
+    if (factor.defined()) largest = largest * factor.view({-1, 1});
     // Reciprocals, not divisions: the reference rounds twice, and so must this.
     const at::Tensor wanted = global_scale * (largest * (1.0 / kFloat4Max));
     const at::Tensor scale = float8_e4m3fn_ste(wanted.clamp(-kFloat8Max, kFloat8Max));
@@ -78,6 +104,21 @@ WeightRounding nv_fp4(const WeightRoundingInputs& inputs) {
     const at::Tensor ratio = inputs.v.defined() ? x * inverse + inputs.v : x * inverse;
     const at::Tensor qdq = float4_ste(ratio.clamp(-kFloat4Max, kFloat4Max)) * reciprocal_or_zero(inverse);
     return {groups.restore(qdq).to(inputs.weight.scalar_type()), scale, {}, {}};
+}
+
+at::Tensor search_nvfp4_scale(const WeightRoundingInputs& inputs) {
+    const WeightGroups groups(inputs.weight, inputs.group_size);
+    const at::Tensor all = groups.values().to(at::kFloat), weights = groups.spread(inputs.imatrix);
+    const int64_t groups_per_part = std::max<int64_t>(1, (1 << 16) / all.size(1));  // all tries of a part find it in the cache
+    std::vector<at::Tensor> found;
+    for (int64_t begin = 0; begin < all.size(0); begin += groups_per_part) {
+        WeightRoundingInputs part;
+        part.weight = all.slice(0, begin, begin + groups_per_part);
+        part.group_size = inputs.group_size;
+        part.global_scale = global_scale_of(all);
+        found.push_back(search_part(part, weights.defined() ? weights.slice(0, begin, begin + groups_per_part) : weights));
+    }
+    return at::cat(found);
 }
 
 }  // namespace calibench

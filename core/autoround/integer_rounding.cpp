@@ -66,12 +66,10 @@ at::Tensor safe_reciprocal(const at::Tensor& x) {
 
 /// What the square of each weight's error counts, in the shape of the groups; undefined where all count the same. Columns that saw
 /// nothing but zeros get their group's mean, or the weights' magnitude where most of the group is like that (_imatrix_handle_zero).
-at::Tensor importance(const WeightRoundingInputs& inputs, const at::Tensor& groups) {
-    if (!inputs.imatrix.defined()) return {};
-    const int64_t width = groups.numel() / inputs.weight.size(0);
-    const at::Tensor row = at::constant_pad_nd(inputs.imatrix.to(at::kFloat), {0, width - inputs.imatrix.numel()}, 1e-5);
-    const at::Tensor all = row.expand({groups.numel() / width, width}).reshape(groups.sizes());
-    if (row.min().item<float>() != 0) return all;
+at::Tensor importance(const WeightRoundingInputs& inputs, const WeightGroups& weight_groups) {
+    const at::Tensor all = weight_groups.spread(inputs.imatrix);
+    if (!all.defined() || inputs.imatrix.min().item<float>() != 0) return all;
+    const at::Tensor& groups = weight_groups.values();
     const at::Tensor zeros = (all <= 1e-30).sum(-1, true);
     const int64_t half = inputs.group_size < 0 ? -1 : inputs.group_size / 2;
     at::Tensor magnitude = groups.abs();
@@ -119,8 +117,8 @@ at::Tensor search_scales(const at::Tensor& groups, const at::Tensor& weights, in
     return at::cat(scales);
 }
 
-at::Tensor optimal_scale(const WeightRoundingInputs& inputs, const at::Tensor& groups) {
-    return away_from_zero(search_scales(groups, importance(inputs, groups), inputs.bits), inputs.scale_threshold);
+at::Tensor optimal_scale(const WeightRoundingInputs& inputs, const WeightGroups& groups) {
+    return away_from_zero(search_scales(groups.values(), importance(inputs, groups), inputs.bits), inputs.scale_threshold);
 }
 
 WeightRounding nearest(const WeightGroups& groups, const at::Tensor& scale, int bits) {
@@ -154,13 +152,21 @@ WeightRounding quant_tensor_rtn_sym(const WeightRoundingInputs& inputs) {
 
 WeightRounding quant_tensor_opt_rtn_sym(const WeightRoundingInputs& inputs) {
     const WeightGroups groups(inputs.weight, inputs.group_size);
-    return nearest(groups, optimal_scale(inputs, groups.values()), inputs.bits);
+    return nearest(groups, optimal_scale(inputs, groups), inputs.bits);
+}
+
+SearchedRange search_integer_range(const WeightRoundingInputs& inputs) {
+    const WeightGroups groups(inputs.weight, inputs.group_size);
+    const at::Tensor found = search_scales(groups.values(), groups.spread(inputs.imatrix), inputs.bits);
+    // The range whose signed scale is the one that was found: a positive scale belongs to the minimum.
+    const at::Tensor end = away_from_zero(found, inputs.scale_threshold).to(at::kFloat).reshape(-1) * -std::ldexp(1.0, inputs.bits - 1);
+    return {end.clamp_max(0), end.clamp_min(0)};
 }
 
 RoundedIntegers round_to_optimal_integers(const WeightRoundingInputs& inputs) {
     const WeightGroups groups(inputs.weight, inputs.group_size);
     const double most = std::ldexp(1.0, inputs.bits - 1);
-    const at::Tensor scale = optimal_scale(inputs, groups.values());
+    const at::Tensor scale = optimal_scale(inputs, groups);
     return {groups.restore((groups.values() / scale).round().clamp(-most, most - 1).to(at::kChar)), scale, {}};
 }
 

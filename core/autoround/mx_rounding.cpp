@@ -53,6 +53,20 @@ at::Tensor mx_qdq(const at::Tensor& x, const at::Tensor& exponent, const at::Ten
     return quant_element(ratio.clamp(-format.max, format.max), format) * scale;
 }
 
+/// Of the range: the exponents one below, at and one above its own; the first of the least squared error wins. `weights` or undefined.
+at::Tensor searched_factor(const at::Tensor& x, const at::Tensor& largest, const at::Tensor& weights, const ElementFormat& format) {
+    at::Tensor factors, best;
+    for (const double factor : {1.0, 0.5, 2.0}) {
+        at::Tensor error = (mx_qdq(x, shared_exponent(largest * factor, format), {}, format) - x).square();
+        if (weights.defined()) error = error * weights;
+        const at::Tensor loss = error.sum(-1, true);
+        if (best.defined()) factors.masked_fill_(loss < best, factor);
+        else factors = at::ones_like(loss);
+        best = best.defined() ? at::minimum(best, loss) : loss;
+    }
+    return factors;
+}
+
 WeightRounding in_dtype_of(const at::Tensor& weight, const at::Tensor& qdq, const at::Tensor& exponent) {
     return {qdq.to(weight.scalar_type()), exponent.to(weight.scalar_type()), {}, {}};
 }
@@ -64,6 +78,7 @@ WeightRounding quant_mx(const WeightRoundingInputs& inputs) {
     const WeightGroups groups(inputs.weight, inputs.group_size);
     const at::Tensor x = groups.values().to(at::kFloat);
     at::Tensor largest = x.abs().amax(-1, true);
+    if (inputs.init_scale.defined()) largest = largest * inputs.init_scale.unsqueeze(-1);
     if (inputs.max_scale.defined()) largest = largest * inputs.max_scale.unsqueeze(-1);
     const at::Tensor exponent = shared_exponent(largest, format);
     return in_dtype_of(inputs.weight, groups.restore(mx_qdq(x, exponent, inputs.v, format)), exponent);
@@ -74,17 +89,14 @@ WeightRounding quant_mx_opt_rtn(const WeightRoundingInputs& inputs) {
     const WeightGroups groups(inputs.weight, inputs.group_size);
     const at::Tensor x = groups.values().to(at::kFloat);
     const at::Tensor largest = x.abs().amax(-1, true);
-    at::Tensor exponent, qdq, best;
-    for (const double factor : {1.0, 0.5, 2.0}) {
-        const at::Tensor candidate = shared_exponent(largest * factor, format);
-        const at::Tensor tried = mx_qdq(x, candidate, {}, format);
-        const at::Tensor loss = (tried - x).square().sum(-1, true);
-        const at::Tensor better = best.defined() ? loss < best : at::ones_like(loss, at::kBool);
-        exponent = best.defined() ? at::where(better, candidate, exponent) : candidate;
-        qdq = best.defined() ? at::where(better, tried, qdq) : tried;
-        best = best.defined() ? at::where(better, loss, best) : loss;
-    }
-    return in_dtype_of(inputs.weight, groups.restore(qdq), exponent);
+    const at::Tensor exponent = shared_exponent(largest * searched_factor(x, largest, {}, format), format);
+    return in_dtype_of(inputs.weight, groups.restore(mx_qdq(x, exponent, {}, format)), exponent);
+}
+
+at::Tensor search_mx_scale(const WeightRoundingInputs& inputs) {
+    const WeightGroups groups(inputs.weight, inputs.group_size);
+    const at::Tensor x = groups.values().to(at::kFloat);
+    return searched_factor(x, x.abs().amax(-1, true), groups.spread(inputs.imatrix), element_format(inputs.bits)).squeeze(-1);
 }
 
 }  // namespace calibench

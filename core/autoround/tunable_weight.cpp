@@ -31,6 +31,11 @@ int64_t group_size_of(const std::string& name, const at::Tensor& weight, const Q
 
 }  // namespace
 
+bool starts_from_search(const QuantizationArgs& args) {
+    const bool float4 = args.type == QuantizationType::Float && args.num_bits == 4 && strategy_of(args) == Strategy::TensorGroup;
+    return args.symmetric && (args.type == QuantizationType::Int || is_mx(args) || float4);
+}
+
 TunableWeight::RoundingFunction TunableWeight::function_for(const std::string& name, const QuantizationArgs& args) {
     const Strategy strategy = strategy_of(args);
     const bool one_scale_per_run = strategy == Strategy::Tensor || strategy == Strategy::Channel || strategy == Strategy::Group;
@@ -48,7 +53,7 @@ TunableWeight::RoundingFunction TunableWeight::function_for(const std::string& n
 }
 
 TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, const QuantizationArgs& args,
-                             const AutoRoundOptions& options, const at::Tensor& global_scale, RoundingPath path)
+                             const AutoRoundOptions& options, const WeightContext& context)
     : args_(args),
       reference_(function_for(name, args)),
       checkpoint_dtype_(to_scalar_type(options.checkpoint_dtype)),
@@ -57,7 +62,7 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
       minmax_rate_(schedule(minmax_rate(options, args.num_bits), options)),
       momentum_(options.momentum) {
     inputs_.weight = weight.detach().contiguous();
-    inputs_.global_scale = global_scale;
+    inputs_.global_scale = context.global_scale;
     inputs_.bits = args.num_bits;
     inputs_.group_size = group_size_of(name, weight, args);
     inputs_.block_rows = strategy_of(args) == Strategy::Block ? args.block_structure->at(0) : 0;
@@ -76,6 +81,9 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
         state_.range_max = groups.amax(-1).clamp_min(0).to(at::kFloat);
         inputs_.tensor_min = state_.range_min;
         inputs_.tensor_max = state_.range_max;
+    }
+    if (options.enable_alg_ext && starts_from_search(args)) search_start(context.imatrix);
+    if (args.type == QuantizationType::Int) {
         state_.weight = inputs_.weight;
         state_.group_size = groups.size(1);
         state_.bits = args.num_bits;
@@ -83,7 +91,7 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
         state_.scale_dtype = inputs_.scale_dtype;
         state_.scale_threshold = static_cast<float>(inputs_.scale_threshold);
         // The kernels step by the gradient alone.
-        if (path == RoundingPath::Fused && momentum_ == 0) fused_ = qdq_kernels(inputs_.weight, inputs_.scale_dtype);
+        if (context.path == RoundingPath::Fused && momentum_ == 0) fused_ = qdq_kernels(inputs_.weight, inputs_.scale_dtype);
     }
     if (fused_) {
         fused_->forward(state_, v());
@@ -91,6 +99,20 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
         state_.qdq.copy_(reference_(rounding_inputs(v(), state_.min_scale, state_.max_scale)).qdq);
     }
     state_.qdq.requires_grad_();
+}
+
+void TunableWeight::search_start(const at::Tensor& imatrix) {
+    at::NoGradGuard no_grad;
+    WeightRoundingInputs search = inputs_;
+    search.imatrix = imatrix;
+    most_scale_ = 2;
+    if (args_.type == QuantizationType::Int) {
+        const SearchedRange range = search_integer_range(search);
+        inputs_.tensor_min = state_.range_min = range.min;
+        inputs_.tensor_max = state_.range_max = range.max;
+    } else {
+        inputs_.init_scale = is_mx(args_) ? search_mx_scale(search) : search_nvfp4_scale(search);
+    }
 }
 
 void TunableWeight::remember() {
@@ -104,7 +126,7 @@ void TunableWeight::step(const at::Tensor& grad_qdq) {
     at::NoGradGuard no_grad;
     const int next = best_ == current_ ? 1 - current_ : current_;
     if (fused_) {
-        const QdqStep step{rate_.rate(), tune_ranges_ ? minmax_rate_.rate() : 0.0f};
+        const QdqStep step{rate_.rate(), tune_ranges_ ? minmax_rate_.rate() : 0.0f, most_scale_};
         fused_->step(state_, v_[current_], v_[next], grad_qdq.contiguous(), step);
     } else {
         reference_step(v_[next], grad_qdq);
@@ -177,8 +199,8 @@ void TunableWeight::reference_step(at::Tensor& v_next, const at::Tensor& grad_qd
     if (tune_ranges_) {
         if (gradients[1].defined()) sign_sgd_step(state_.min_scale, direction(gradients, 1), minmax_rate_.rate());
         sign_sgd_step(state_.max_scale, direction(gradients, 2), minmax_rate_.rate());
-        state_.min_scale.clamp_(0, 1);
-        state_.max_scale.clamp_(0, 1);
+        state_.min_scale.clamp_(0, most_scale_);
+        state_.max_scale.clamp_(0, most_scale_);
     }
     // Through detach(): the leaf itself requires grad and is not to notice.
     state_.qdq.detach().copy_(reference_(rounding_inputs(v_next, state_.min_scale, state_.max_scale)).qdq);

@@ -15,17 +15,30 @@ namespace calibench {
 /// Whether to use the fused kernels where they apply, or the tensor operations they are held to.
 enum class RoundingPath { Fused, Reference };
 
+/// What rounding needs to know beside the weight itself.
+struct WeightContext {
+    at::Tensor global_scale;  ///< of tensor_group, float32 [1]
+    at::Tensor imatrix;       ///< float32 [in], for SignRoundV2's start; undefined: all inputs weigh the same
+    RoundingPath path = RoundingPath::Fused;
+};
+
+/// SignRoundV2 has a start of its own for these: symmetric integers, NVFP4 and the MX formats.
+[[nodiscard]] bool starts_from_search(const QuantizationArgs& args);
+
 /// One Linear's weight while its rounding and its range are learned: the fake-quantized weight that the block computes with, the
 /// parameters behind it, and the best ones seen.
 class TunableWeight {
 public:
-    /// `global_scale`: of tensor_group, float32 [1]. Throws InputError naming `name` where the scheme is none that can be tuned.
+    /// Throws InputError naming `name` where the scheme is none that can be tuned.
     TunableWeight(const std::string& name, const at::Tensor& weight, const QuantizationArgs& args, const AutoRoundOptions& options,
-                  const at::Tensor& global_scale = {}, RoundingPath path = RoundingPath::Fused);
+                  const WeightContext& context = {});
 
     /// A leaf that requires grad. Its values change with step(), the tensor does not.
     [[nodiscard]] const at::Tensor& qdq() const { return state_.qdq; }
     [[nodiscard]] const at::Tensor& v() const { return v_[current_]; }
+
+    /// Stepped by the fused kernels, not operation by operation.
+    [[nodiscard]] bool is_fused() const { return fused_ != nullptr; }
 
     /// The current parameters are the best so far.
     void remember();
@@ -43,6 +56,7 @@ private:
     [[nodiscard]] static RoundingFunction function_for(const std::string& name, const QuantizationArgs& args);
     [[nodiscard]] WeightRoundingInputs rounding_inputs(const at::Tensor& v, const at::Tensor& min_scale,
                                                        const at::Tensor& max_scale) const;
+    void search_start(const at::Tensor& imatrix);
     void reference_step(at::Tensor& v_next, const at::Tensor& grad_qdq);
     /// Which way to step down gradients[i]: its own, or momentum's.
     [[nodiscard]] const at::Tensor& direction(const std::vector<at::Tensor>& gradients, size_t i);
@@ -53,6 +67,7 @@ private:
     RoundingFunction reference_;
     at::ScalarType checkpoint_dtype_;
     bool tune_ranges_;
+    float most_scale_ = 1;  ///< min_scale and max_scale end there
     LinearDecay rate_, minmax_rate_;
     double momentum_;
     WeightRoundingInputs inputs_;  ///< all but the parameters

@@ -28,6 +28,13 @@ WeightGroups::WeightGroups(const at::Tensor& weight, int64_t group_size, int64_t
     }
 }
 
+at::Tensor WeightGroups::spread(const at::Tensor& columns) const {
+    if (!columns.defined()) return {};
+    const int64_t rows = shape_[0], width = values_.numel() / rows;
+    const at::Tensor row = at::constant_pad_nd(columns.to(at::kFloat), {0, width - columns.numel()}, 1e-5);
+    return row.expand({rows, width}).reshape(values_.sizes());
+}
+
 at::Tensor WeightGroups::restore(const at::Tensor& grouped) const {
     if (tiled_) {
         const at::Tensor whole = grouped.permute({0, 2, 1, 3}).reshape(

@@ -15,6 +15,8 @@ public:
 
     /// [groups, group], or [row tiles, column tiles, block_rows, group_size].
     [[nodiscard]] const at::Tensor& values() const { return values_; }
+    /// [columns] in values()' shape, 1e-5 in the padding (auto_round: reshape_imatrix_for_weight); undefined stays so. Not for tiles.
+    [[nodiscard]] at::Tensor spread(const at::Tensor& columns) const;
     /// A tensor of values()' shape in the weight's shape, padding cut off.
     [[nodiscard]] at::Tensor restore(const at::Tensor& grouped) const;
 

@@ -15,7 +15,8 @@ struct WeightRoundingInputs {
     at::Tensor v;                         ///< undefined: 0
     at::Tensor min_scale, max_scale;      ///< [groups], undefined: 1
     at::Tensor tensor_min, tensor_max;    ///< [groups], min(W, 0) and max(W, 0) where already known
-    at::Tensor imatrix;                   ///< opt_rtn: [columns], what squared errors count; undefined: all the same
+    at::Tensor imatrix;                   ///< opt_rtn and searches: [columns], what squared errors count; undefined: all the same
+    at::Tensor init_scale;                ///< nv_fp4, quant_mx: [groups], a factor of the range beside max_scale; undefined: 1
     at::Tensor global_scale;              ///< nv_fp4: float32 scalar, undefined: from the weight
     int bits = 4;
     int64_t group_size = -1;              ///< columns of a group; -1: a row, 0: the whole tensor
@@ -52,6 +53,19 @@ struct WeightRounding {
 [[nodiscard]] WeightRounding quant_mx(const WeightRoundingInputs& inputs);
 /// The same without tuning: the better of the shared exponents one below, at and one above the range's.
 [[nodiscard]] WeightRounding quant_mx_opt_rtn(const WeightRoundingInputs& inputs);
+
+// Where SignRoundV2 starts: each group's range is the one whose rounding to nearest has the least squared error, weighted by the
+// imatrix. From there on the scales may grow, up to twice the range.
+
+/// A group's range as quant_tensor_sym takes it: of the two ends the one is 0, so that the other alone is tuned.
+struct SearchedRange {
+    at::Tensor min, max;  ///< float32 [groups]
+};
+[[nodiscard]] SearchedRange search_integer_range(const WeightRoundingInputs& inputs);
+/// Factors of the range [groups] for quant_mx: 0.5, 1 or 2.
+[[nodiscard]] at::Tensor search_mx_scale(const WeightRoundingInputs& inputs);
+/// Factors of the range [groups] for nv_fp4, out of 0.5 .. 1.51; the search is relative to the weight's own global scale.
+[[nodiscard]] at::Tensor search_nvfp4_scale(const WeightRoundingInputs& inputs);
 
 /// What tuned integer parameters amount to in a checkpoint.
 struct RoundedIntegers {

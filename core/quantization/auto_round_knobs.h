@@ -19,6 +19,9 @@ struct AutoRoundKnobs {
     bool enable_quanted_input = true;
     bool not_use_best_mse = false;  ///< keep the last iterate, not the best
     int64_t dynamic_max_gap = -1;   ///< above 0: end after so many iterations without a new best
+    int64_t nblocks = 1;            ///< blocks tuned together, on the outputs of the last of them
+    bool enable_alg_ext = false;    ///< SignRoundV2
+    bool enable_lfq = false;        ///< the last block is tuned on the cross-entropy of the next token
     bool operator==(const AutoRoundKnobs&) const = default;
 };
 

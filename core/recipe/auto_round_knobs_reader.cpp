@@ -17,13 +17,10 @@ struct Foreign {
 
 void refuse_foreign(Fields& fields, Diagnostics& diagnostics) {
     static const std::vector<Foreign> options = {
-        {"nblocks", 1, "blocks are tuned one by one, as llm-compressor does"},
-        {"enable_alg_ext", false, "SignRoundV2 is not among its algorithms"},
-        {"enable_lfq", false, "the last block is tuned on its outputs' error, as the others"},
         {"enable_norm_bias_tuning", false, "norms and biases stay as they are"},
         {"enable_adam", false, "it steps by the gradient's sign"},
         {"optimizer", nullptr, "it steps by the gradient's sign"},
-        {"quant_lm_head", false, "a head that the recipe targets is rounded to nearest"},
+        {"quant_lm_head", false, "a head is tuned where AutoRoundModifier targets it, as lm_head does without ignore"},
     };
     for (const Foreign& option : options) {
         const YamlEntry* entry = fields.find(option.name);
@@ -54,6 +51,9 @@ AutoRoundKnobs read_auto_round_knobs(const YamlNode& section, Diagnostics& diagn
     fields.read("enable_quanted_input", knobs.enable_quanted_input);
     fields.read("not_use_best_mse", knobs.not_use_best_mse);
     fields.read("dynamic_max_gap", knobs.dynamic_max_gap, -1);
+    fields.read("nblocks", knobs.nblocks, 1);
+    fields.read("enable_alg_ext", knobs.enable_alg_ext);
+    fields.read("enable_lfq", knobs.enable_lfq);
     refuse_foreign(fields, diagnostics);
     fields.finish(Diagnostic::Severity::Warning);
     return knobs;

@@ -81,7 +81,7 @@ void TestQdqKernel::agrees_with_the_reference() {
     options.scale_dtype = static_cast<DType>(scale_dtype);
     const at::Tensor weight = awkward_weight(24, columns, static_cast<at::ScalarType>(weight_dtype));
     TunableWeight fused("fused", weight, args, options);
-    TunableWeight reference("reference", weight, args, options, {}, RoundingPath::Reference);
+    TunableWeight reference("reference", weight, args, options, {.path = RoundingPath::Reference});
     QVERIFY(qdq_kernels(weight, to_scalar_type(options.scale_dtype)));
 
     QVERIFY(fused.qdq().equal(reference.qdq()));

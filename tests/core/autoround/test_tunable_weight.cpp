@@ -83,7 +83,8 @@ private:
         options.momentum = test.momentum;
         options.lr_scheduler = test.scheduler;
         const bool has_global_scale = test.args.strategy == Strategy::TensorGroup;
-        TunableWeight weight(test.name, of(test, "weight"), test.args, options, has_global_scale ? of(test, "global_scale") : at::Tensor());
+        TunableWeight weight(test.name, of(test, "weight"), test.args, options,
+                             {.global_scale = has_global_scale ? of(test, "global_scale") : at::Tensor()});
         for (const at::Tensor& gradient : of(test, "gradient").unbind()) {
             weight.step(gradient);
             weight.advance_rates();

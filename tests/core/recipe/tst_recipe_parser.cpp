@@ -89,8 +89,9 @@ private Q_SLOTS:
   gradient_accumulate_steps: 4
   not_use_best_mse: true
   dynamic_max_gap: 30
-  nblocks: 1
-  enable_alg_ext: false
+  nblocks: 2
+  enable_alg_ext: true
+  enable_lfq: true
   minmax_lrr: 1
 a_stage:
   x_modifiers: {AutoRoundModifier: {scheme: W4A16}}
@@ -108,23 +109,26 @@ b_stage:
             QCOMPARE(settings.momentum, 0.5);
             QCOMPARE(settings.gradient_accumulate_steps, int64_t(4));
             QCOMPARE(settings.dynamic_max_gap, int64_t(30));
+            QCOMPARE(settings.nblocks, int64_t(2));
+            QVERIFY(settings.enable_alg_ext && settings.enable_lfq);
         }
         QCOMPARE(all_text(parsed.diagnostics),
-                 std::string("line 12: warning: calibench has no field 'minmax_lrr' (extra inputs are not permitted); did you mean minmax_lr?\n"));
+                 std::string("line 13: warning: calibench has no field 'minmax_lrr' (extra inputs are not permitted); did you mean minmax_lr?\n"));
     }
 
     void refuses_what_auto_round_has_and_calibench_has_not() {
         const auto found = [](const std::string& line) {
             return all_text(parse_recipe("calibench:\n  " + line + "\ns_stage: {x_modifiers: {AutoRoundModifier: {scheme: W4A16}}}\n").diagnostics);
         };
-        QCOMPARE(found("nblocks: 2"),
-                 std::string("line 2: error: Calibench has no nblocks: blocks are tuned one by one, as llm-compressor does; remove it\n"));
-        for (const char* option : {"enable_alg_ext", "enable_lfq", "enable_norm_bias_tuning", "enable_adam", "quant_lm_head"}) {
+        QCOMPARE(found("enable_adam: true"),
+                 std::string("line 2: error: Calibench has no enable_adam: it steps by the gradient's sign; remove it\n"));
+        for (const char* option : {"enable_norm_bias_tuning", "enable_adam", "quant_lm_head"}) {
             VERIFY_CONTAINS(found(std::string(option) + ": true"), std::string("line 2: error: Calibench has no ") + option);
             QCOMPARE(found(std::string(option) + ": false"), std::string());
         }
         VERIFY_CONTAINS(found("lr_scheduler: cosine"), "line 2: error: lr_scheduler must be linear or constant, not 'cosine'");
         VERIFY_CONTAINS(found("momentum: -1"), "line 2: error: momentum must be a number of at least 0");
+        VERIFY_CONTAINS(found("nblocks: 0"), "line 2: error: nblocks must be a whole number of at least 1");
         VERIFY_CONTAINS(found("gradient_accumulate_steps: 0"), "line 2: error: gradient_accumulate_steps must be a whole number of at least 1");
     }
 
