@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "core/models/fused_halves.h"
 #include "core/models/fused_ops.h"
 
 namespace calibench {
@@ -40,6 +41,18 @@ at::Tensor Attention::forward(const at::Tensor& hidden, const SequenceContext& c
     if (mask.causal_only && !tapped && causal_attention_takes(query, key, angles))
         return o_proj.forward(causal_attention(query, key, value, angles));
     return o_proj.forward(attend(query, key, value, angles, mask));
+}
+
+at::Tensor Attention::residual_forward(const at::Tensor& hidden, const RmsNorm& norm, const SequenceContext& context) const {
+    const bool is_plain = q_proj.is_plain() && k_proj.is_plain() && v_proj.is_plain() && o_proj.is_plain() && !q_norm && !k_norm &&
+                          !taps.key.in_use() && !taps.value.in_use();
+    if (is_plain && make_attention_mask(context.attention_mask, window, hidden.size(1), hidden.device()).causal_only) {
+        const auto angles = rotary->angles(context.position_ids, hidden.size(1), hidden.scalar_type(), hidden.device());
+        const SelfAttentionWeights weights{norm.weight,   q_proj.weight, k_proj.weight, v_proj.weight, o_proj.weight,
+                                           angles.cos,    angles.sin,    head_dim,      norm.eps};
+        if (const auto y = fused_attention_half(weights, hidden)) return *y;
+    }
+    return hidden + forward(norm.forward(hidden), context);
 }
 
 at::Tensor Attention::attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,

@@ -32,6 +32,8 @@ struct Attention {
 
     /// hidden [batch, seq, hidden_size] -> the same shape.
     [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const SequenceContext& context) const;
+    /// hidden + forward(norm(hidden)): a block's first half.
+    [[nodiscard]] at::Tensor residual_forward(const at::Tensor& hidden, const RmsNorm& norm, const SequenceContext& context) const;
     [[nodiscard]] std::vector<Linear*> linears() { return {&q_proj, &k_proj, &v_proj, &o_proj}; }
 
 private:

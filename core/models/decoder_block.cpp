@@ -80,8 +80,7 @@ public:
     ~ResidualBlock() override { parts_.release(); }
 
     at::Tensor forward(const at::Tensor& hidden, const SequenceContext& context) override {
-        const at::Tensor attended = hidden + attention_.forward(input_norm_.forward(hidden), context);
-        return attended + feed_forward_->forward(post_attention_norm_.forward(attended));
+        return feed_forward_->residual_forward(attention_.residual_forward(hidden, input_norm_, context), post_attention_norm_);
     }
 
     std::vector<Linear*> linears() override {

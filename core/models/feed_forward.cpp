@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/models/fused_halves.h"
+
 namespace calibench {
 
 GatedMlp::GatedMlp(Linear gate, Linear up, Linear down, GatedActivation activation)
@@ -9,6 +11,14 @@ GatedMlp::GatedMlp(Linear gate, Linear up, Linear down, GatedActivation activati
 
 at::Tensor GatedMlp::forward(const at::Tensor& hidden) const {
     return down_.forward(activation_(gate_.forward(hidden), up_.forward(hidden)));
+}
+
+at::Tensor GatedMlp::residual_forward(const at::Tensor& hidden, const RmsNorm& norm) const {
+    static const GatedActivation silu = find_gated_activation("silu");
+    if (activation_ == silu && gate_.is_plain() && up_.is_plain() && down_.is_plain()) {
+        if (const auto y = fused_mlp_half({norm.weight, gate_.weight, up_.weight, down_.weight, norm.eps}, hidden)) return *y;
+    }
+    return FeedForward::residual_forward(hidden, norm);
 }
 
 SparseExperts::SparseExperts(at::Tensor router_weight, std::vector<std::unique_ptr<FeedForward>> experts, RoutingOptions options)

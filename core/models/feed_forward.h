@@ -13,6 +13,10 @@ public:
     virtual ~FeedForward() = default;
     /// hidden [..., hidden_size] -> the same shape.
     [[nodiscard]] virtual at::Tensor forward(const at::Tensor& hidden) const = 0;
+    /// hidden + forward(norm(hidden)): a block's second half.
+    [[nodiscard]] virtual at::Tensor residual_forward(const at::Tensor& hidden, const RmsNorm& norm) const {
+        return hidden + forward(norm.forward(hidden));
+    }
     [[nodiscard]] virtual std::vector<Linear*> linears() = 0;
     /// See DecoderBlock.
     virtual void send_all_tokens_to_all_experts(bool) {}
@@ -23,6 +27,7 @@ class GatedMlp : public FeedForward {
 public:
     GatedMlp(Linear gate, Linear up, Linear down, GatedActivation activation);
     [[nodiscard]] at::Tensor forward(const at::Tensor& hidden) const override;
+    [[nodiscard]] at::Tensor residual_forward(const at::Tensor& hidden, const RmsNorm& norm) const override;
     [[nodiscard]] std::vector<Linear*> linears() override { return {&gate_, &up_, &down_}; }
 
 private:

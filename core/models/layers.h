@@ -24,6 +24,8 @@ struct Linear {
     std::function<at::Tensor(const at::Tensor& output)> transform_output = {};
 
     [[nodiscard]] at::Tensor forward(const at::Tensor& input) const;
+    /// Nothing but the product with its weight: nobody watches, nothing is added.
+    [[nodiscard]] bool is_plain() const { return !bias.defined() && !on_input && !transform_input && !on_output && !transform_output; }
 };
 
 /// A place where attention's states [batch, heads, seq, head_dim] can be watched and changed.

@@ -1,0 +1,163 @@
+#include "core/kernels/gated_mlp.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <ATen/ATen.h>
+
+#include "core/kernels/cpu/bf16_operands.h"
+#include "core/kernels/cpu/bf16_products.h"
+#include "core/kernels/cpu/bf16_residual.h"
+#include "core/kernels/recycled.h"
+
+#if defined(CALIBENCH_BF16_PRODUCTS)
+
+namespace calibench::cpu {
+
+namespace {
+
+using namespace bf16;
+
+/// Intermediate columns that are computed before down takes them.
+constexpr int64_t group_columns = 512;
+
+struct Sizes {
+    int64_t tokens, hidden, intermediate, chunk_tokens;
+    explicit Sizes(const GatedMlpWeights& weights, const at::Tensor& x)
+        : tokens(x.numel() / x.size(-1)), hidden(x.size(-1)), intermediate(weights.gate.size(0)), chunk_tokens(chunk_of(tokens)) {}
+    [[nodiscard]] int64_t chunks() const { return (tokens + chunk_tokens - 1) / chunk_tokens; }
+};
+
+/// From the sums of gate and up, [rows, width] each: the activation, and what the backward multiplies its gradient by: [rows, 2, width].
+CALIBENCH_TARGET_BF16 void activate(const float* gate, const float* up, int64_t rows, int64_t width, uint16_t* activated, int64_t stride,
+                                    uint16_t* slopes) {
+    for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t i = 0; i < width; i += 16) {
+            const auto x = rounded(load(gate + row * width + i)), factor = rounded(load(up + row * width + i));
+            const auto share = reciprocal(1.0f + exp(-x));
+            const auto silu = rounded(x * share);
+            store(activated + row * stride + i, silu * factor);
+            if (slopes == nullptr) continue;
+            store(slopes + row * 2 * width + i, factor * share * (1.0f + x * (1.0f - share)));
+            store(slopes + row * 2 * width + width + i, silu);
+        }
+    }
+}
+
+/// The gradients of gate and up from that of the activation.
+CALIBENCH_TARGET_BF16 void activate_backward(const float* grad, const uint16_t* slopes, int64_t rows, int64_t width, uint16_t* gate,
+                                             uint16_t* up, int64_t stride) {
+    for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t i = 0; i < width; i += 16) {
+            const auto g = load(grad + row * width + i);
+            store(gate + row * stride + i, g * load(slopes + row * 2 * width + i));
+            store(up + row * stride + i, g * load(slopes + row * 2 * width + width + i));
+        }
+    }
+}
+
+void forward(const GatedMlpWeights& weights, const at::Tensor& x, at::Tensor& y, GatedMlpStates* states) {
+    const Sizes sizes(weights, x);
+    const auto [tokens, hidden, intermediate, chunk_tokens] = sizes;
+    const Packed gate = Packed::transposed(weights.gate), up = Packed::transposed(weights.up), down = Packed::transposed(weights.down);
+    const at::Tensor inverse_rms = recycled({tokens}, x.options().dtype(at::kFloat));
+    std::optional<Packed> normed_states, activated_states;
+    uint16_t* slopes = nullptr;
+    if (states) {
+        normed_states.emplace(tokens, hidden, x.options());
+        activated_states.emplace(tokens, intermediate, x.options());
+        *states = {inverse_rms, normed_states->panels(), activated_states->panels(), recycled({tokens * intermediate * 2}, x.options())};
+        slopes = mutable_elements(states->slopes);
+    }
+    const int64_t normed_stride = spread(hidden), group_stride = spread(group_columns);
+    share_out(sizes.chunks(), [&](int64_t chunk) {
+        const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
+        Scratch scratch;
+        uint16_t* normed = scratch.halves(chunk_tokens * normed_stride);
+        uint16_t* activated = scratch.halves(chunk_tokens * group_stride);
+        float* gate_sums = scratch.floats(chunk_tokens * panel_columns);
+        float* up_sums = scratch.floats(chunk_tokens * panel_columns);
+        float* sums = scratch.floats(chunk_tokens * hidden);
+        normalize(elements(x) + token * hidden, elements(weights.norm), weights.eps, rows, hidden, normed, normed_stride,
+                  inverse_rms.mutable_data_ptr<float>() + token);
+        if (states) normed_states->put(normed, normed_stride, rows, hidden, token, 0);
+        for (int64_t begin = 0; begin < intermediate; begin += group_columns) {
+            const int64_t columns = std::min(group_columns, intermediate - begin);
+            for (int64_t column = begin; column < begin + columns; column += panel_columns) {
+                const Right gate_panel = gate.panel(column), up_panel = up.panel(column);
+                const int64_t width = gate_panel.width;
+                multiply({normed, normed_stride}, gate_panel, rows, hidden, {gate_sums, width});
+                multiply({normed, normed_stride}, up_panel, rows, hidden, {up_sums, width});
+                activate(gate_sums, up_sums, rows, width, activated + column - begin, group_stride,
+                         states ? slopes + 2 * (column * tokens + token * width) : nullptr);
+            }
+            if (states) activated_states->put(activated, group_stride, rows, columns, token, begin);
+            multiply({activated, group_stride}, down, rows, columns, {sums, hidden}, begin > 0, begin);
+        }
+        add_residual(sums, elements(x) + token * hidden, rows * hidden, mutable_elements(y) + token * hidden);
+    });
+}
+
+void backward(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMlpStates& states, const at::Tensor& grad_y,
+              GatedMlpGradients& gradients) {
+    const Sizes sizes(weights, x);
+    const auto [tokens, hidden, intermediate, chunk_tokens] = sizes;
+    const Packed gate = Packed::plain(weights.gate), up = Packed::plain(weights.up), down = Packed::plain(weights.down);
+    const TransposedStates grad_y_t(tokens, hidden, x.options()), grad_gate_t(tokens, intermediate, x.options()),
+        grad_up_t(tokens, intermediate, x.options());
+    const int64_t group_stride = spread(group_columns);
+    share_out(sizes.chunks(), [&](int64_t chunk) {
+        const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
+        Scratch scratch;
+        uint16_t* grad_gate = scratch.halves(chunk_tokens * group_stride);
+        uint16_t* grad_up = scratch.halves(chunk_tokens * group_stride);
+        float* panel_sums = scratch.floats(chunk_tokens * panel_columns);
+        float* sums = scratch.floats(chunk_tokens * hidden);
+        const uint16_t* grad = elements(grad_y) + token * hidden;
+        grad_y_t.put(grad, hidden, rows, hidden, token, 0);
+        for (int64_t begin = 0; begin < intermediate; begin += group_columns) {
+            const int64_t columns = std::min(group_columns, intermediate - begin);
+            for (int64_t column = begin; column < begin + columns; column += panel_columns) {
+                const Right down_panel = down.panel(column);
+                const int64_t width = down_panel.width;
+                multiply({grad, hidden}, down_panel, rows, hidden, {panel_sums, width});
+                activate_backward(panel_sums, elements(states.slopes) + 2 * (column * tokens + token * width), rows, width,
+                                  grad_gate + column - begin, grad_up + column - begin, group_stride);
+            }
+            grad_gate_t.put(grad_gate, group_stride, rows, columns, token, begin);
+            grad_up_t.put(grad_up, group_stride, rows, columns, token, begin);
+            multiply({grad_gate, group_stride}, gate, rows, columns, {sums, hidden}, begin > 0, begin);
+            multiply({grad_up, group_stride}, up, rows, columns, {sums, hidden}, true, begin);
+        }
+        normalize_backward(sums, grad, elements(x) + token * hidden, elements(weights.norm),
+                           states.inverse_rms.const_data_ptr<float>() + token, rows, hidden,
+                           mutable_elements(gradients.x) + token * hidden);
+    });
+    const Packed activated(states.activated, tokens, intermediate), normed(states.normed, tokens, hidden);
+    weight_gradients({{grad_y_t, activated, gradients.down}, {grad_gate_t, normed, gradients.gate}, {grad_up_t, normed, gradients.up}},
+                     tokens);
+}
+
+bool fits(const GatedMlpWeights& weights, const at::Tensor& x) {
+    const Sizes sizes(weights, x);
+    return are_usable({x, weights.norm, weights.gate, weights.up, weights.down}) && weights.up.sizes() == weights.gate.sizes() &&
+           sizes.tokens % 32 == 0;
+}
+
+}  // namespace
+
+}  // namespace calibench::cpu
+
+#endif
+
+namespace calibench {
+
+const GatedMlpKernels* gated_mlp_kernels(const GatedMlpWeights& weights, const at::Tensor& x) {
+#if defined(CALIBENCH_BF16_PRODUCTS)
+    static const GatedMlpKernels kernels{cpu::forward, cpu::backward};
+    if (cpu::fits(weights, x)) return &kernels;
+#endif
+    return nullptr;
+}
+
+}  // namespace calibench
