@@ -11,7 +11,7 @@ namespace calibench {
 #if defined(__GLIBC__)
 WarmHeap::WarmHeap() {
     ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most there may be; larger tensors are few
-    ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
+    ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 WarmHeap::~WarmHeap() { ::malloc_trim(0); }
 #else

@@ -18,6 +18,8 @@ struct VectorTypes<4> {
     typedef float Float __attribute__((vector_size(16)));
     typedef uint32_t Uint __attribute__((vector_size(16)));
     typedef uint16_t Half __attribute__((vector_size(8)));
+    typedef int32_t Int __attribute__((vector_size(16)));
+    typedef int16_t Short __attribute__((vector_size(8)));
     typedef int8_t Byte __attribute__((vector_size(4)));
 };
 template <>
@@ -25,6 +27,8 @@ struct VectorTypes<8> {
     typedef float Float __attribute__((vector_size(32)));
     typedef uint32_t Uint __attribute__((vector_size(32)));
     typedef uint16_t Half __attribute__((vector_size(16)));
+    typedef int32_t Int __attribute__((vector_size(32)));
+    typedef int16_t Short __attribute__((vector_size(16)));
     typedef int8_t Byte __attribute__((vector_size(8)));
 };
 template <>
@@ -32,6 +36,8 @@ struct VectorTypes<16> {
     typedef float Float __attribute__((vector_size(64)));
     typedef uint32_t Uint __attribute__((vector_size(64)));
     typedef uint16_t Half __attribute__((vector_size(32)));
+    typedef int32_t Int __attribute__((vector_size(64)));
+    typedef int16_t Short __attribute__((vector_size(32)));
     typedef int8_t Byte __attribute__((vector_size(16)));
 };
 
@@ -40,6 +46,8 @@ struct Lanes {
     using Float = typename VectorTypes<N>::Float;
     using Uint = typename VectorTypes<N>::Uint;
     using Half = typename VectorTypes<N>::Half;
+    using Int = typename VectorTypes<N>::Int;
+    using Short = typename VectorTypes<N>::Short;
     using Byte = typename VectorTypes<N>::Byte;
 
     static CALIBENCH_INLINE Float load(const float* from) {
@@ -63,14 +71,15 @@ struct Lanes {
         std::memcpy(to, &half, sizeof half);
     }
 
+    /// Step by step: GCC converts between sizes further apart one lane after the other.
     static CALIBENCH_INLINE Float load(const int8_t* from) {
         Byte bytes;
         std::memcpy(&bytes, from, sizeof bytes);
-        return __builtin_convertvector(bytes, Float);
+        return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(bytes, Short), Int), Float);
     }
     /// Whole numbers that fit.
     static CALIBENCH_INLINE void store(int8_t* to, Float x) {
-        const Byte bytes = __builtin_convertvector(x, Byte);
+        const Byte bytes = __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(x, Int), Short), Byte);
         std::memcpy(to, &bytes, sizeof bytes);
     }
 
