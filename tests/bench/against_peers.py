@@ -32,7 +32,7 @@ RECIPES = {
     "w8a8": recipe("QuantizationModifier", "channel", 8, inputs=STATIC_INPUTS),
     "autoround": recipe("AutoRoundModifier"),
 }
-WITHOUT_SAMPLES = ("rtn", "mse")  # nothing passes through the model, in llm-compressor neither
+WITHOUT_SAMPLES = ("rtn", "mse")  # nothing passes through the model, so neither side is given a text
 
 
 def measure(command):
@@ -60,8 +60,9 @@ def commands(job, a, recipe_file, folder):
         peer = [a.peers, os.path.join(HERE, "peer_autoround.py"), "--model", a.model, "--text", a.text, "--iters", str(a.iters), "--blocks", "100000",
                 "--group-size", "64", "--save", os.path.join(folder, "peer")] + sizes
     else:
-        peer = [a.peers, os.path.join(HERE, "peer_oneshot.py"), "--model", a.model, "--text", a.text, "--recipe", recipe_file,
-                "--output", os.path.join(folder, "peer")] + sizes
+        peer = [a.peers, os.path.join(HERE, "peer_oneshot.py"), "--model", a.model, "--recipe", recipe_file, "--output", os.path.join(folder, "peer")] + sizes
+        if job not in WITHOUT_SAMPLES:
+            peer += ["--text", a.text]
     return ours, peer
 
 
