@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/all_finite.h"
 #include "core/observers/registry.h"
 
 namespace calibench {
@@ -72,7 +73,7 @@ at::Tensor BlockObservation::run(const at::Tensor& inputs, const ModulePlans& mo
         }
         next_telling_ = Clock::now() + telling_interval;
         outputs = forward_all(block_.block(), inputs, plan_, reporter_, [&](int64_t, const at::Tensor& batch) {
-            finite = finite && at::isfinite(batch).all().item<bool>();
+            finite = finite && all_finite(batch);
             tell_meanwhile();
         });
     }

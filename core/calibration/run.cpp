@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/base/warm_heap.h"
 #include "core/calibration/block_store.h"
 #include "core/calibration/calibration_pipeline.h"
 #include "core/calibration/continued_run.h"
@@ -66,6 +67,7 @@ RunError as_run_error(const std::exception& error) {
 }  // namespace
 
 RunSummary run_calibration(const RunConfig& config, RunListener& listener, RunControl& control) {
+    const WarmHeap heap;
     RunReporter reporter(listener, control);
     try {
         const RunSummary summary = carry_out(config, reporter);

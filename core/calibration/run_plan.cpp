@@ -127,6 +127,13 @@ std::filesystem::path directory_for_activations(const RunConfig& config) {
     return output.parent_path().parent_path();
 }
 
+std::unique_ptr<CheckpointWriter> make_writer(const RunPlan& plan) {
+    constexpr uint64_t header_bytes_per_module = 1 << 10, most_header_bytes = 4 << 20;  // a module becomes some tensors of 130 bytes each
+    CheckpointWriterOptions options{plan.config.model_dir, plan.config.output_dir};
+    options.header_room = std::min(plan.summary.modules.size() * header_bytes_per_module, most_header_bytes);
+    return std::make_unique<CheckpointWriter>(std::move(options));
+}
+
 void open_model(RunPlan& plan, Problems& problems) {
     problems.collect([&] { plan.summary = inspect_model(plan.config.model_dir); });
     if (problems.count()) return;
@@ -249,7 +256,7 @@ RunPlan prepare_run(const RunConfig& config) {
         if (plan.without_samples()) check_needs_no_samples(plan, problems);
     }
     if (!config.output_dir.empty()) {
-        problems.collect([&] { plan.writer = std::make_unique<CheckpointWriter>(CheckpointWriterOptions{config.model_dir, config.output_dir}); });
+        problems.collect([&] { plan.writer = make_writer(plan); });
         if (plan.writer) check_disk_space(plan, problems);
     }
     problems.throw_if_any();
