@@ -46,7 +46,7 @@ void print(const nlohmann::json& result) {
     const auto text = [&](const char* key) { return result[key].get<std::string>(); };
     std::printf("%-14s %-24s ", text("target").c_str(), text("kernel").c_str());
     if (result["comparisons"] == 0) {
-        std::printf("none in this build: LibTorch's operations are used\n");
+        std::printf("no such kernel here: LibTorch's operations are used\n");
         return;
     }
     const bool passed = result["passed"].get<bool>();

@@ -21,6 +21,8 @@ namespace calibench::testing {
 [[nodiscard]] std::vector<Comparison> causal_softmax_forward(const at::Device& device);
 [[nodiscard]] std::vector<Comparison> causal_softmax_backward(const at::Device& device);
 [[nodiscard]] std::vector<Comparison> attention(const at::Device& device);
+[[nodiscard]] std::vector<Comparison> gated_mlp(const at::Device& device);
+[[nodiscard]] std::vector<Comparison> self_attention(const at::Device& device);
 [[nodiscard]] std::vector<Comparison> group_ranges(const at::Device& device);
 [[nodiscard]] std::vector<Comparison> group_searches(const at::Device& device);
 [[nodiscard]] std::vector<Comparison> scales_of_ranges(const at::Device& device);

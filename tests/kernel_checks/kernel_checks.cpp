@@ -24,6 +24,8 @@ std::span<const KernelCheck> kernel_checks() {
         KernelCheck{"causal_softmax forward", causal_softmax_forward},
         KernelCheck{"causal_softmax backward", causal_softmax_backward},
         KernelCheck{"causal_attention", attention},
+        KernelCheck{"gated_mlp", gated_mlp},
+        KernelCheck{"self_attention", self_attention},
         KernelCheck{"group_min_max", group_ranges},
         KernelCheck{"group_search", group_searches},
         KernelCheck{"scales_of_ranges", scales_of_ranges},

@@ -35,7 +35,7 @@ private Q_SLOTS:
         QFETCH(CheckTarget, target);
         QFETCH(const KernelCheck*, check);
         const std::vector<Comparison> comparisons = compare_on(target, *check);
-        if (comparisons.empty()) QSKIP("This kernel needs a wider instruction set.");
+        if (comparisons.empty()) QSKIP("This kernel needs another instruction set than this one.");
         verify(comparisons);
     }
 
