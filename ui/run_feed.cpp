@@ -21,7 +21,7 @@ void overwrite(std::vector<T>& entries, std::unordered_map<std::string, size_t>&
 
 bool RunSnapshot::empty() const {
     return !started && blocksStarted.empty() && losses.empty() && blocksRedone.empty() && modulesQuantized.empty() &&
-           blocksFinished.empty() && warnings.empty() && ranges.empty() && tokens.empty() && !progress && !recipe && !pausedOrResumed;
+           outputErrors.empty() && blocksFinished.empty() && warnings.empty() && ranges.empty() && tokens.empty() && !progress && !recipe && !pausedOrResumed;
 }
 
 void RunFeed::on_event(const RunEvent& event) {
@@ -47,6 +47,8 @@ void RunFeed::append(const RunEvent& event) {
                 m_pending.blocksRedone.push_back(e);
             else if constexpr (std::is_same_v<Event, ModuleQuantized>)
                 m_pending.modulesQuantized.push_back(e);
+            else if constexpr (std::is_same_v<Event, OutputErrorMeasured>)
+                m_pending.outputErrors.push_back(e);
             else if constexpr (std::is_same_v<Event, BlockFinished>)
                 m_pending.blocksFinished.push_back(e);
             else if constexpr (std::is_same_v<Event, Warning>)

@@ -19,6 +19,7 @@ struct RunSnapshot {
     std::vector<LossRecorded> losses;
     std::vector<BlockRedone> blocksRedone;
     std::vector<ModuleQuantized> modulesQuantized;
+    std::vector<OutputErrorMeasured> outputErrors;
     std::vector<BlockFinished> blocksFinished;
     std::vector<Warning> warnings;
     std::vector<RangeObserved> ranges;  ///< one per module and tap

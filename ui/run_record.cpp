@@ -115,6 +115,7 @@ void RunRecord::apply(const RunSnapshot& snapshot) {
         record.sqnrDb = event.scheme.empty() ? std::nullopt : std::optional(event.weight_sqnr_db);
         record.scheme = event.scheme;
     }
+    for (const OutputErrorMeasured& event : snapshot.outputErrors) module(event.module, static_cast<int>(event.block), -1).outputError = event;
     for (const BlockFinished& event : snapshot.blocksFinished)
         if (BlockRecord* record = block(event.block)) {
             record->result = event;

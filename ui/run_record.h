@@ -23,6 +23,7 @@ struct ModuleRecord {
     std::optional<int64_t> tokens;
     std::optional<double> sqnrDb;
     std::string scheme;  ///< by which it was quantized; empty until it was
+    std::optional<OutputErrorMeasured> outputError;
 };
 
 /// One tuning of a block, from its first iteration on.

@@ -40,6 +40,10 @@ template <class A> void fields(A& a, ModuleQuantized& e) {
     a("block", e.block), a("module", e.module), a("scheme", e.scheme), a("weight_sqnr_db", e.weight_sqnr_db);
 }
 template <class A> void fields(A& a, BlockFinished& e) {
+template <class A> void fields(A& a, OutputErrorMeasured& e) {
+    a("block", e.block), a("module", e.module), a.decibels("output_sqnr_db", e.output_sqnr_db);
+    a.decibels("local_sqnr_db", e.local_sqnr_db), a.decibels("inherited_sqnr_db", e.inherited_sqnr_db);
+}
     a("block", e.block), a("initial_loss_mse", e.initial_loss_mse), a("best_loss_mse", e.best_loss_mse);
     a("best_iteration", e.best_iteration), a("seconds", e.seconds);
     a("attempts", e.attempts), a("kept_attempt", e.kept_attempt);
@@ -65,7 +69,7 @@ template <class A> void fields(A& a, RunStopped& e) { a("blocks_done", e.blocks_
 template <class A> void fields(A& a, RunFailed& e) { a("message", e.message); }
 
 /// In the order of the variant's alternatives.
-constexpr const char* event_names[] = {"run_started", "block_started", "range", "tokens", "loss", "module", "block_finished",
+constexpr const char* event_names[] = {"run_started", "block_started", "range", "tokens", "loss", "module", "output_error", "block_finished",
                                        "progress", "warning", "block_redone", "recipe_changed", "paused", "resumed", "run_finished", "run_stopped", "run_failed"};
 static_assert(std::size(event_names) == std::variant_size_v<RunEvent>);
 
@@ -73,6 +77,7 @@ struct Writer {
     nlohmann::json& line;
     template <class T> void operator()(const char* key, const T& value) const { line[key] = value; }
     void operator()(const char* key, const std::filesystem::path& value) const { line[key] = value.string(); }
+    void decibels(const char* key, double value) const { line[key] = value; }
     void operator()(const char* key, const std::optional<double>& value) const {
         line[key] = value ? nlohmann::json(*value) : nlohmann::json();
     }
@@ -83,6 +88,10 @@ struct Reader {
     template <class T> void operator()(const char* key, T& value) const { line.at(key).get_to(value); }
     void operator()(const char* key, std::filesystem::path& value) const { value = line.at(key).get<std::string>(); }
     /// JSON has no NaN or infinity: they are written as null.
+    /// Infinite where nothing is lost, and that is written as null.
+    void decibels(const char* key, double& value) const {
+        value = line.at(key).is_null() ? std::numeric_limits<double>::infinity() : line.at(key).get<double>();
+    }
     void operator()(const char* key, double& value) const {
         value = line.at(key).is_null() ? std::numeric_limits<double>::quiet_NaN() : line.at(key).get<double>();
     }

@@ -86,6 +86,16 @@ struct ModuleQuantized {
 
 struct BlockFinished {
     int64_t block = 0;
+/// Where the error of a module's output comes from, on the first samples, each in dB against y = W x of the float model; infinite where
+/// nothing is lost. Rounded inputs are part of xq.
+struct OutputErrorMeasured {
+    int64_t block = 0;
+    std::string module;
+    double output_sqnr_db = 0;      ///< of Wq xq: all of it
+    double local_sqnr_db = 0;       ///< of Wq x: this module's rounding alone
+    double inherited_sqnr_db = 0;   ///< of W xq: what the modules before it did, and the rounding of its inputs
+};
+
     double initial_loss_mse = 0;    ///< of round to nearest (iteration 0)
     double best_loss_mse = 0;
     int64_t best_iteration = 0;
@@ -131,8 +141,8 @@ struct RunStopped { int64_t blocks_done = 0; };
 struct RunFailed { std::string message; };
 
 /// A run ends with exactly one of RunFinished, RunStopped, RunFailed.
-using RunEvent = std::variant<RunStarted, BlockStarted, RangeObserved, TokensCounted, LossRecorded, ModuleQuantized, BlockFinished,
-                              Progress, Warning, BlockRedone, RecipeChanged, Paused, Resumed, RunFinished, RunStopped, RunFailed>;
+using RunEvent = std::variant<RunStarted, BlockStarted, RangeObserved, TokensCounted, LossRecorded, ModuleQuantized, OutputErrorMeasured,
+                              BlockFinished, Progress, Warning, BlockRedone, RecipeChanged, Paused, Resumed, RunFinished, RunStopped, RunFailed>;
 
 /// {"event": "loss", "block": 3, ...}: one line of events.jsonl.
 [[nodiscard]] nlohmann::json to_json(const RunEvent& event);

@@ -8,8 +8,18 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/activation_tally.h"
 
 namespace calibench {
+
+static_assert(SignedHistogram::num_bins == tally_bins);
+
+/// Below it, adding up the kernel's tables would cost more than counting.
+static constexpr int64_t least_for_kernel = 2 * SignedHistogram::num_bins;
+
+SignedHistogram::SignedHistogram(int exponent, std::vector<int64_t> counts) : counts_(std::move(counts)), exponent_(exponent) {
+    if (counts_.size() != size_t(num_bins)) throw InputError(concat("a histogram of ", counts_.size(), " bins, expected ", num_bins));
+}
 
 void SignedHistogram::widen_to(int exponent) {
     if (exponent <= exponent_) return;
@@ -21,16 +31,24 @@ void SignedHistogram::widen_to(int exponent) {
     counts_ = std::move(wider);
 }
 
-void SignedHistogram::add(const float* values, int64_t count, float largest_magnitude) {
+static float to_float(float value) { return value; }
+static float to_float(uint16_t bits) { return at::BFloat16(bits, at::BFloat16::from_bits()); }
+
+template <typename T>
+void SignedHistogram::add(const T* values, int64_t count, float largest_magnitude) {
     int exponent = exponent_;
     if (largest_magnitude > 0) std::frexp(largest_magnitude, &exponent);  // the least with largest_magnitude < 2^exponent
     widen_to(exponent);
     const float per_width = float(1.0 / bin_width());  // a power of two: the product is exact
+    if (count >= least_for_kernel) return count_values(values, count, per_width, counts_.data());
     for (int64_t i = 0; i < count; ++i) {
-        const int bin = int(std::floor(values[i] * per_width)) + num_bins / 2;
+        const int bin = int(std::floor(to_float(values[i]) * per_width)) + num_bins / 2;
         ++counts_[size_t(std::clamp(bin, 0, num_bins - 1))];
     }
 }
+
+template void SignedHistogram::add(const float*, int64_t, float);
+template void SignedHistogram::add(const uint16_t*, int64_t, float);
 
 void SignedHistogram::add(const SignedHistogram& other) {
     SignedHistogram theirs = other;
@@ -74,6 +92,14 @@ void HistogramObserver::merge(const Observer& other) {
     const auto& theirs = static_cast<const HistogramObserver&>(other).histograms_;
     if (histograms_.empty()) histograms_ = theirs;
     else for (size_t i = 0; i < theirs.size(); ++i) histograms_[i].add(theirs[i]);
+}
+
+void HistogramObserver::observe_counts(const SignedHistogram& counts, const MinMax& range) {
+    std::vector<SignedHistogram> all = std::move(histograms_);
+    observe(at::stack({range.min, range.max}).view({1, 1, 2}));
+    if (all.empty()) all = {counts};
+    else all.front().add(counts);
+    histograms_ = std::move(all);
 }
 
 MinMax HistogramObserver::measure(const at::Tensor& flattened) {

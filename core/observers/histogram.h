@@ -10,7 +10,13 @@ class SignedHistogram {
 public:
     static constexpr int num_bins = 4096;
 
-    void add(const float* values, int64_t count, float largest_magnitude);
+    SignedHistogram() = default;
+    /// As exponent() and counts() told.
+    SignedHistogram(int exponent, std::vector<int64_t> counts);
+
+    /// T: float, or uint16_t for the bits of a bfloat16.
+    template <typename T>
+    void add(const T* values, int64_t count, float largest_magnitude);
     void add(const SignedHistogram& other);
 
     [[nodiscard]] int64_t total() const;
@@ -18,6 +24,7 @@ public:
     /// Value at the lower edge of a bin; `num_bins` is the upper end.
     [[nodiscard]] double edge(int bin) const { return bin_width() * (bin - num_bins / 2); }
     [[nodiscard]] const std::vector<int64_t>& counts() const { return counts_; }
+    [[nodiscard]] int exponent() const { return exponent_; }
     /// Counts of |value|, num_bins / 2 bins of the same width.
     [[nodiscard]] std::vector<int64_t> folded() const;
 
@@ -43,6 +50,8 @@ public:
 
     void reset() override;
     void merge(const Observer& other) override;
+    /// As if values had passed that were counted elsewhere. Strategy tensor. min, max: scalars in the values' dtype.
+    void observe_counts(const SignedHistogram& counts, const MinMax& range);
 
     /// One per qparam, in the order of min_vals().flatten().
     [[nodiscard]] const std::vector<SignedHistogram>& histograms() const { return histograms_; }

@@ -29,6 +29,7 @@ static const std::vector<RunEvent>& examples() {
         BlockRedone{1, 1, 400, 0.0025, "iters 200 -> 400"},
         RecipeChanged{"quant_stage:\n  # as it was\n"},
         ModuleQuantized{1, "lm_head", "W4 g64 sym", 21.75},
+        OutputErrorMeasured{1, "model.layers.1.mlp.up_proj", 21.5, 24.25, std::numeric_limits<double>::infinity()},
         BlockFinished{1, 3e-4, 2e-4, 11, 1.5, 2, 1},
         Progress{1, 4, 3, 20, "tuning", 0.3, 12.5, 30.25},
         Progress{0, 4, 0, 0, "opening", 0, 0, std::nullopt},
@@ -69,6 +70,9 @@ void TestRunEvents::notANumberIsKept() {
     QVERIFY(std::isnan(read.loss_mse));
     const auto progress = std::get<Progress>(run_event_from_json(to_json(Progress{})));
     QVERIFY(!progress.remaining_seconds);
+    const std::string lossless = to_json(OutputErrorMeasured{0, "m", 20, 20, std::numeric_limits<double>::infinity()}).dump();
+    const auto error = std::get<OutputErrorMeasured>(run_event_from_json(nlohmann::json::parse(lossless)));
+    QCOMPARE(error.inherited_sqnr_db, std::numeric_limits<double>::infinity());
 }
 
 void TestRunEvents::refusesWhatIsNoEvent() {
