@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
+#include "app/cli/preset_option.h"
 #include "core/base/text.h"
 #include "core/calibration/preflight.h"
 
@@ -26,6 +27,7 @@ void print(const PreflightReport& report) {
 void add_check(CLI::App& app, Command& chosen) {
     struct Arguments {
         std::string model, recipe;
+        PresetOption preset;
         RunConfig config;
         ServingOptions serving;
         bool json = false;
@@ -35,8 +37,10 @@ void add_check(CLI::App& app, Command& chosen) {
     command->add_option("--model", arguments->model, "Hugging Face model directory")->required();
     command->add_option("--recipe", arguments->recipe, "llm-compressor recipe (YAML)")->required();
     command->add_option("--tensor-parallel", arguments->serving.tensor_parallel, "GPUs that vLLM will spread each layer over")->capture_default_str();
-    command->add_option("--num-samples", arguments->config.num_samples, "Calibration samples of the planned run")->capture_default_str();
-    command->add_option("--seq-len", arguments->config.seq_len, "Tokens of each")->capture_default_str();
+    const CLI::Option* num_samples =
+        command->add_option("--num-samples", arguments->config.num_samples, "Calibration samples of the planned run")->capture_default_str();
+    const CLI::Option* seq_len = command->add_option("--seq-len", arguments->config.seq_len, "Tokens of each")->capture_default_str();
+    arguments->preset.add_to(*command, num_samples, seq_len);
     command->add_option("--batch-size", arguments->config.batch_size, "Samples per iteration, instead of the recipe's");
     command->add_option("--iters", arguments->config.iters, "AutoRound iterations, instead of the recipe's");
     command->add_option("--max-memory", arguments->config.max_memory, "Memory for cached activations, as 2GiB; those beyond it are kept in files")
@@ -47,6 +51,7 @@ void add_check(CLI::App& app, Command& chosen) {
         chosen = [arguments] {
             arguments->config.model_dir = arguments->model;
             arguments->config.recipe_yaml = read_recipe_file(arguments->recipe);
+            arguments->preset.apply(arguments->config);
             const PreflightReport report = check_before_run(arguments->config, arguments->serving);
             if (arguments->json) std::cout << to_json(report).dump(2) << "\n";
             else print(report);

@@ -11,6 +11,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/interrupts.h"
+#include "app/cli/preset_option.h"
 #include "app/cli/progress_display.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -25,6 +26,7 @@ namespace {
 struct RunArguments {
     RunConfig config;
     std::string recipe;
+    PresetOption preset;
     std::string events;  ///< a file, or "-" for stdout
     bool quiet = false;
     std::filesystem::path resume;  ///< directory of a run to go on with; empty: a new one
@@ -117,6 +119,7 @@ void print_summary(const RunSummary& summary, const ModelSummary& model) {
 int run(RunArguments& arguments) {
     if (!arguments.resume.empty()) arguments.take_up_stored_run();
     else arguments.config.recipe_yaml = read_recipe_file(arguments.recipe);
+    arguments.preset.apply(arguments.config);
     RunControl control;
     control.expect_no_orders();
     const Interrupts interrupts(control);
@@ -153,12 +156,15 @@ void add_run(CLI::App& app, Command& chosen) {
     CLI::Option* output = command->add_option("--output", config.output_dir, "Directory to write; must not exist, or be empty");
     std::vector<CLI::Option*> begun_with = {model, dataset, recipe};
     begun_with.push_back(command->add_option("--run-dir", config.run_dir, "Keep the recipe, the events and the result of the run here, and what it needs to go on when it was stopped"));
-    begun_with.push_back(command->add_option("--num-samples", config.num_samples, "Samples to calibrate on")->capture_default_str());
-    begun_with.push_back(command->add_option("--seq-len", config.seq_len, "Tokens in a sample")->capture_default_str());
+    CLI::Option* num_samples = command->add_option("--num-samples", config.num_samples, "Samples to calibrate on")->capture_default_str();
+    CLI::Option* seq_len = command->add_option("--seq-len", config.seq_len, "Tokens in a sample")->capture_default_str();
+    arguments->preset.add_to(*command, num_samples, seq_len);
+    begun_with.insert(begun_with.end(), {num_samples, seq_len, arguments->preset.option()});
     begun_with.push_back(command->add_option("--batch-size", config.batch_size, "Samples in a batch, instead of the recipe's"));
     begun_with.push_back(command->add_option("--iters", config.iters, "AutoRound iterations, instead of the recipe's; 0: no tuning"));
     begun_with.push_back(command->add_option("--seed", config.seed, "Seed of everything random")->capture_default_str());
     begun_with.push_back(command->add_option("--dtype", config.dtype, "What to compute in: auto, float32 or bfloat16")->capture_default_str());
+    begun_with.push_back(command->add_option("--reuse", config.reuse, "Take over the blocks before the first change from the run in this directory"));
     CLI::Option* resume = command->add_option("--resume", arguments->resume, "Go on behind the last finished block of the run in this directory");
     for (CLI::Option* option : begun_with) resume->excludes(option);
     command->add_option("--device", config.device, "auto, cpu, cuda or cuda:N")->capture_default_str();

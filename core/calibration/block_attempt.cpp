@@ -19,6 +19,8 @@ namespace {
 
 /// Forward, backward and the step of one tuned sample, in forward passes.
 constexpr double work_of_tuned_sample = 3;
+/// opt_rtn() takes as long for a weight as it takes to pass about so many tokens by it.
+constexpr double tokens_of_a_search = 30000;
 
 double work_of(const AutoRoundOptions& options) {
     return work_of_tuned_sample * static_cast<double>(options.iters * options.samples_per_iteration());
@@ -36,7 +38,7 @@ std::set<size_t> tunings_of(const ModulePlans& modules) {
 
 BlockAttempt::BlockAttempt(const Place& place, int64_t number, BlockRecipe recipe)
     : place_(place), number_(number), recipe_(std::move(recipe)) {
-    outcome_.block = place.index;
+    outcome_.block = place.blocks.first;
     work_left_ = work();
 }
 
@@ -46,8 +48,19 @@ double BlockAttempt::work_of_tunings(const ModulePlans& modules, const std::vect
     return sum;
 }
 
+double BlockAttempt::work_of_search(const ModulePlan& module, const RunPlan& plan, size_t num_modules) {
+    if (!module.opt_rtn || plan.without_samples()) return 0;
+    return tokens_of_a_search / static_cast<double>(plan.samples.seq_len) / static_cast<double>(num_modules);
+}
+
+double BlockAttempt::work_of_searches(const ModulePlans& modules, const RunPlan& plan) {
+    double sum = 0;
+    for (const auto& [name, module] : modules) sum += work_of_search(module, plan, modules.size());
+    return sum;
+}
+
 double BlockAttempt::work() const {
-    return num_samples() + work_of_tunings(recipe_.modules, recipe_.tunings);
+    return num_samples() + work_of_searches(recipe_.modules, place_.plan) + work_of_tunings(recipe_.modules, recipe_.tunings);
 }
 
 bool BlockAttempt::quantizes() const {
@@ -89,6 +102,9 @@ void BlockAttempt::round_to_nearest() {
             const OptimalRounding rounding = opt_rtn(weight.to(place_.block.linear(name).weight.device()), *module.scheme.weights,
                                                      observers.energy->imatrix(), weight.scalar_type());
             store(name, rounding.qparams, rounding.quantized);
+            const double work = work_of_search(module, place_.plan, recipe_.modules.size());
+            place_.reporter.advance(work);
+            work_left_ -= work;
         } else {
             store(name, observers.weight ? observed_qparams(*observers.weight) : QParams{});
         }
@@ -99,12 +115,7 @@ void BlockAttempt::round_to_nearest() {
 void BlockAttempt::quantize_activations() {
     const at::ScalarType compute = place_.plan.model->options().dtype;
     for (const auto& [name, module] : recipe_.modules) {
-        Linear& linear = place_.block.linear(name);
-        const ModuleQParams& stored = activations_.at(name);
-        if (module.scheme.input_activations)
-            linear.transform_input = make_activation_quantizer(*module.scheme.input_activations, as_read(stored.input, compute));
-        if (module.scheme.output_activations)
-            linear.transform_output = make_activation_quantizer(*module.scheme.output_activations, as_read(stored.output, compute));
+        round_activations(place_.block.linear(name), module.scheme, activations_.at(name), compute);
     }
 }
 
@@ -149,7 +160,7 @@ void BlockAttempt::store(const std::string& module, const QParams& weight, const
     stored_.insert(stored_.end(), stored.tensors.begin(), stored.tensors.end());
     if (place_.plan.without_samples()) linear.weight = place_.block.weight(module);  // nothing passes through the block
     else weights_[module] = linear.weight;
-    modules_.push_back({place_.index, module, describe(plan.scheme), stored.weight_sqnr_db});
+    modules_.push_back({place_.plan.block_of.at(module), module, describe(plan.scheme), stored.weight_sqnr_db});
     place_.reporter.send(modules_.back());
 }
 
@@ -159,7 +170,7 @@ void BlockAttempt::tell_modules() const {
 
 void BlockAttempt::record_loss(int64_t iteration, double loss_mse, bool best) {
     has_losses_ = true;
-    place_.reporter.send(LossRecorded{place_.index, iteration, loss_mse, best, number_});
+    place_.reporter.send(LossRecorded{place_.blocks.first, iteration, loss_mse, best, number_});
 }
 
 void BlockAttempt::tune(const std::function<bool()>& go_on) {
@@ -178,8 +189,15 @@ void BlockAttempt::tune_modules(size_t tuning, const std::function<bool()>& go_o
     const at::AutoGradMode grad(true);  // the rest of the walk runs without
     const at::Tensor& inputs = options.enable_quanted_input ? place_.states.quantized_inputs : place_.states.float_inputs;
     const double work_of_iteration = work_of(options) / static_cast<double>(options.iters);
+    BlockSamples samples{inputs, place_.states.outputs, {}, place_.states.loss_mask};
+    for (const auto& [name, scheme] : schemes) {
+        if (const auto& energy = place_.observation.of(name).energy) samples.imatrix[name] = energy->imatrix();
+        const auto& rounded = recipe_.modules.at(name).scheme.input_activations;
+        if (rounded && has_tunable_range(*rounded)) samples.static_inputs[name] = {*rounded, activations_.at(name).input.scale};
+    }
+    if (options.enable_lfq && place_.blocks.end() == place_.plan.summary.num_blocks) samples.next_tokens = next_tokens();
     TuningResult result = tune_block(
-        place_.block.block(), {inputs, place_.states.outputs, {}, place_.states.loss_mask}, schemes, options, reporter.control(),
+        place_.block.block(), samples, schemes, options, reporter.control(),
         [&](int64_t iteration, double loss, bool best) {
             record_loss(iteration, loss, best);
             reporter.advance(work_of_iteration, iteration + 1);
@@ -190,15 +208,27 @@ void BlockAttempt::tune_modules(size_t tuning, const std::function<bool()>& go_o
     outcome_.initial_loss_mse = result.loss_mse.front();
     outcome_.best_loss_mse = result.best_loss_mse;
     outcome_.best_iteration = result.best_iteration;
+    for (const auto& [name, factor] : result.input_factors) {
+        at::Tensor& scale = activations_.at(name).input.scale;
+        scale = (scale.to(at::kFloat) * factor).to(scale.scalar_type());
+    }
+    if (!result.input_factors.empty()) quantize_activations();
     for (auto& [name, weight] : result.weights) {
         store(name, weight.qparams, weight.quantized);
         weight = {};  // as large as the weight itself, several times
     }
 
-    if (static_cast<int64_t>(result.loss_mse.size()) < options.iters) return;
+    if (static_cast<int64_t>(result.loss_mse.size()) < options.iters || samples.next_tokens) return;  // a cross-entropy gains little at best
     reporter.warnings().see_tuning({place_.block.block().name(), options.iters, recipe_.rounding_lr(), outcome_.initial_loss_mse,
                                     outcome_.best_loss_mse, outcome_.best_iteration});
     reporter.send_warnings();
+}
+
+NextTokens BlockAttempt::next_tokens() const {
+    const RunPlan& plan = place_.plan;
+    const at::Tensor& mask = place_.states.loss_mask;
+    const at::Tensor ids = at::tensor(plan.samples.input_ids).view(mask.sizes()).to(mask.device());
+    return {ids.masked_fill(mask.logical_not(), NextTokens::not_a_label), [&model = *plan.model](const at::Tensor& hidden) { return model.logits(hidden); }};
 }
 
 void BlockAttempt::put_in() {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/autoround/tuning_loss.h"
 #include "core/calibration/block_observation.h"
 #include "core/calibration/block_recipe.h"
 #include "core/calibration/float_block.h"
@@ -32,7 +33,7 @@ public:
         const BlockObservation& observation;
         const BlockStates& states;
         RunReporter& reporter;
-        int64_t index = 0;
+        BlockRange blocks;
     };
 
     /// `recipe`: its modules are projections of the block.
@@ -65,17 +66,23 @@ public:
     [[nodiscard]] bool is_better_than(BlockAttempt& other);
     /// The work of all tunings of `modules`, in forward passes of one sample.
     [[nodiscard]] static double work_of_tunings(const ModulePlans& modules, const std::vector<AutoRoundOptions>& tunings);
-    /// Of all tunings, and of propagate() once.
+    /// The same of opt_rtn() for those that are rounded by it.
+    [[nodiscard]] static double work_of_searches(const ModulePlans& modules, const RunPlan& plan);
+    /// Of all tunings and searches, and of propagate() once.
     [[nodiscard]] double work() const;
     /// What of work() is still to be done, and now is planned no longer.
     [[nodiscard]] double release_work() { return std::exchange(work_left_, 0); }
 
 private:
+    /// Of one of so many.
+    [[nodiscard]] static double work_of_search(const ModulePlan& module, const RunPlan& plan, size_t num_modules);
     void put_in();
     void quantize_activations();
     [[nodiscard]] QParams cache_qparams(Observer* observer) const;
     void quantize_cache();
     void store_cache();
+    /// What enable_lfq tunes the last block for.
+    [[nodiscard]] NextTokens next_tokens() const;
     void tune_modules(size_t tuning, const std::function<bool()>& go_on);
     void store(const std::string& module, const QParams& weight, const at::Tensor& integers = {});
     void record_loss(int64_t iteration, double loss_mse, bool best);

@@ -10,34 +10,42 @@
 
 namespace calibench {
 
-BlockCalibration::BlockCalibration(RunPlan& plan, DecoderBlock& block, int64_t index, const at::Tensor& loss_mask, RunReporter& reporter)
-    : plan_(plan), block_(block), index_(index), reporter_(reporter), observation_(plan, block_, index, reporter), told_recipe_(plan.config.recipe_yaml) {
+BlockCalibration::BlockCalibration(RunPlan& plan, DecoderBlock& block, BlockRange blocks, const at::Tensor& loss_mask, RunReporter& reporter)
+    : plan_(plan),
+      block_(block),
+      blocks_(blocks),
+      reporter_(reporter),
+      observation_(plan, block_, reporter),
+      output_errors_(plan, block_),
+      told_recipe_(plan.config.recipe_yaml) {
     states_.loss_mask = loss_mask;
-    outcome_.block = index;
+    outcome_.block = blocks.first;
 }
 
-bool BlockCalibration::quantizes(const RunPlan& plan, int64_t index) {
-    return plan.kv_cache || !plan.blocks[static_cast<size_t>(index)].empty();
+bool BlockCalibration::quantizes(const RunPlan& plan, int64_t block) {
+    return plan.kv_cache || !plan.blocks[static_cast<size_t>(block)].empty();
 }
 
-double BlockCalibration::work(const RunPlan& plan, int64_t index) {
-    const ModulePlans& modules = plan.blocks[static_cast<size_t>(index)];
-    return (BlockObservation::passes(modules) + 1) * static_cast<double>(plan.samples.num_samples) +
-           BlockAttempt::work_of_tunings(modules, plan.tunings);
+double BlockCalibration::work(const RunPlan& plan, BlockRange blocks) {
+    const ModulePlans modules = planned_recipe(plan, blocks).modules;
+    const double work = (BlockObservation::passes(modules) + 1) * static_cast<double>(plan.samples.num_samples) +
+                        BlockAttempt::work_of_searches(modules, plan) + BlockAttempt::work_of_tunings(modules, plan.tunings);
+    return work * static_cast<double>(blocks.count);
 }
 
 std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     const at::NoGradGuard no_grad;
     const double started = reporter_.elapsed_seconds();
     drop_late_order();
-    reporter_.send(BlockStarted{index_, block_.block().name()});
-    reporter_.enter_block(index_);
+    reporter_.send(BlockStarted{blocks_.first, block_.block().name()});
+    reporter_.enter_block(blocks_.first, blocks_.count);
     reporter_.enter_stage("observing");
-    BlockRecipe planned = planned_recipe(plan_, index_);
+    BlockRecipe planned = planned_recipe(plan_, blocks_);
     require_projections(planned);
     states_.float_inputs = hidden.reference;
     states_.quantized_inputs = hidden.quantized;
     states_.outputs = observation_.run(hidden.reference, planned.modules);
+    output_errors_.see_float(hidden.reference);
 
     newest_ = make_attempt(0, std::move(planned));
     states_.same_inputs = hidden.quantized.is_same(hidden.reference);
@@ -63,15 +71,18 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     outcome_.kept_attempt = kept->number();
     outcome_.attempts = newest_->number() + 1;
     tell_modules(*kept);
+    sketches_ = {observation_.take_sketches(), output_errors_.measure(states_.quantized_inputs),
+                 to_scalar_type(plan_.model->config().dtype)};
+    for (const OutputErrorMeasured& error : sketches_.output_errors) reporter_.send(error);
     tell_recipe(kept->recipe());
-    if (kept->recipe().recipe_yaml != plan_.config.recipe_yaml) follow_recipe(plan_, index_, kept->recipe());
+    if (kept->recipe().recipe_yaml != plan_.config.recipe_yaml) follow_recipe(plan_, blocks_, kept->recipe());
     outcome_.seconds = reporter_.elapsed_seconds() - started;
     return kept->stored();
 }
 
 std::unique_ptr<BlockAttempt> BlockCalibration::make_attempt(int64_t number, BlockRecipe recipe) {
     for (const auto& [name, module] : recipe.modules) attempted_.insert(name);
-    return std::make_unique<BlockAttempt>(BlockAttempt::Place{plan_, block_, observation_, states_, reporter_, index_}, number, std::move(recipe));
+    return std::make_unique<BlockAttempt>(BlockAttempt::Place{plan_, block_, observation_, states_, reporter_, blocks_}, number, std::move(recipe));
 }
 
 void BlockCalibration::carry_out(BlockAttempt& attempt) {
@@ -105,7 +116,7 @@ void BlockCalibration::begin_again() {
     next_.reset();
     finish_ = false;
     const BlockRecipe& recipe = attempt->recipe();
-    reporter_.send(BlockRedone{index_, attempt->number(), recipe.max_iters(), recipe.rounding_lr(), describe_changes(before, recipe)});
+    reporter_.send(BlockRedone{blocks_.first, attempt->number(), recipe.max_iters(), recipe.rounding_lr(), describe_changes(before, recipe)});
     tell_recipe(recipe);
     reporter_.replan(attempt->work() - newest_->release_work());
     newest_->forget_outputs();
@@ -131,7 +142,7 @@ void BlockCalibration::hear_orders() {
 void BlockCalibration::obey(const BlockOrder& order) {
     try {
         if (order.action == BlockOrder::Action::Redo) {
-            BlockRecipe recipe = changed_recipe(newest_->recipe(), order, plan_, index_);
+            BlockRecipe recipe = changed_recipe(newest_->recipe(), order, plan_, blocks_);
             require_projections(recipe);
             next_ = std::move(recipe);
         } else {
@@ -164,7 +175,7 @@ void BlockCalibration::require_projections(const BlockRecipe& recipe) const {
 void BlockCalibration::tell_modules(const BlockAttempt& kept) {
     if (&kept != newest_.get()) kept.tell_modules();
     for (const std::string& name : attempted_)
-        if (!kept.recipe().modules.contains(name)) reporter_.send(ModuleQuantized{index_, name, "", std::numeric_limits<double>::infinity()});
+        if (!kept.recipe().modules.contains(name)) reporter_.send(ModuleQuantized{plan_.block_of.at(name), name, "", std::numeric_limits<double>::infinity()});
 }
 
 void BlockCalibration::tell_recipe(const BlockRecipe& recipe) {

@@ -8,8 +8,10 @@
 
 #include "core/calibration/block_attempt.h"
 #include "core/calibration/block_observation.h"
+#include "core/calibration/output_errors.h"
 #include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
+#include "core/calibration/sketch_store.h"
 #include "core/checkpoint/compressor.h"
 
 namespace calibench {
@@ -20,22 +22,23 @@ struct HiddenStates {
     at::Tensor quantized;  ///< Xq: of the quantized model; the same tensor as X until something is quantized
 };
 
-/// Calibrates one decoder block: observes it, rounds or tunes its weights, moves the hidden states behind it. Obeys the orders
+/// Calibrates one decoder block, or several in a row as if they were one: observes it, rounds or tunes its weights, moves the hidden states behind it. Obeys the orders
 /// that come meanwhile: the block is attempted again with other settings, and one of the attempts is kept.
 class BlockCalibration {
 public:
     /// `loss_mask` [samples, seq], bool: positions that count. `plan` changes when an order changes the recipe.
-    BlockCalibration(RunPlan& plan, DecoderBlock& block, int64_t index, const at::Tensor& loss_mask, RunReporter& reporter);
+    BlockCalibration(RunPlan& plan, DecoderBlock& block, BlockRange blocks, const at::Tensor& loss_mask, RunReporter& reporter);
 
     /// The block is left with the weights that a reader of the checkpoint will see. Returns what the checkpoint stores of its
     /// quantized modules, under full names; what became of the block is for the caller to tell.
     [[nodiscard]] std::vector<NamedTensor> run(HiddenStates& hidden);
     [[nodiscard]] const BlockFinished& outcome() const { return outcome_; }
+    [[nodiscard]] const StoredSketches& sketches() const { return sketches_; }
 
     /// Whether run() changes what the block computes.
-    [[nodiscard]] static bool quantizes(const RunPlan& plan, int64_t index);
+    [[nodiscard]] static bool quantizes(const RunPlan& plan, int64_t block);
     /// The work of run(), in forward passes of one sample, as long as nobody gives orders.
-    [[nodiscard]] static double work(const RunPlan& plan, int64_t index);
+    [[nodiscard]] static double work(const RunPlan& plan, BlockRange blocks);
 
 private:
     /// Sleeps while the run is paused; afterwards `next_` holds what is to be attempted instead, if anything.
@@ -54,9 +57,11 @@ private:
 
     RunPlan& plan_;
     FloatBlock block_;
-    int64_t index_;
+    BlockRange blocks_;
     RunReporter& reporter_;
     BlockObservation observation_;
+    OutputErrors output_errors_;
+    StoredSketches sketches_;
     BlockStates states_;
     std::unique_ptr<BlockAttempt> best_;    ///< of the attempts before the newest; null when there is one only
     std::unique_ptr<BlockAttempt> newest_;

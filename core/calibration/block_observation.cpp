@@ -47,8 +47,8 @@ private:
 BlockObservation::InputStatistics::InputStatistics()
     : counter(make_observer("memoryless_minmax", "input", {.strategy = Strategy::Tensor})) {}
 
-BlockObservation::BlockObservation(const RunPlan& plan, FloatBlock& block, int64_t index, RunReporter& reporter)
-    : plan_(plan), block_(block), index_(index), reporter_(reporter) {
+BlockObservation::BlockObservation(const RunPlan& plan, FloatBlock& block, RunReporter& reporter)
+    : plan_(plan), block_(block), reporter_(reporter) {
     if (!plan.kv_cache || !block.block().key_value_taps()) return;
     keys_ = make_cache_observer(block.block().name() + ".self_attn", "k", *plan.kv_cache);
     values_ = make_cache_observer(block.block().name() + ".self_attn", "v", *plan.kv_cache);
@@ -63,6 +63,7 @@ at::Tensor BlockObservation::run(const at::Tensor& inputs, const ModulePlans& mo
     make_observers(modules);
     at::Tensor outputs;
     bool finite = true;
+    if (!plan_.config.run_dir.empty()) sketcher_ = std::make_unique<InputSketches>(plan_);
     {
         const BlockHooks hooks(block_.block());
         watch(modules, /*statistics_too=*/true);
@@ -82,6 +83,7 @@ at::Tensor BlockObservation::run(const at::Tensor& inputs, const ModulePlans& mo
         throw RunError(concat(block_.block().name(), ": the unquantized block gives NaN or infinite outputs in ",
                               c10::toString(outputs.scalar_type()), ". Run with --dtype float32."));
     if (observes_experts(modules)) pass_experts(inputs, modules);
+    if (sketcher_) sketches_ = std::exchange(sketcher_, nullptr)->finish();
     judge(modules);
     return outputs;
 }
@@ -115,8 +117,9 @@ void BlockObservation::observe_again(const at::Tensor& inputs, const ModulePlans
 void BlockObservation::observe_weights(const ModulePlans& modules) {
     for (const Linear* linear : block_.block().linears()) {
         reporter_.checkpoint();
-        reporter_.send(observe_weight_range(*linear, index_));
-        if (modules.contains(linear->name)) reporter_.warnings().see_weight(index_, linear->name, linear->weight);
+        const int64_t index = plan_.block_of.at(linear->name);
+        reporter_.send(observe_weight_range(*linear, index));
+        if (modules.contains(linear->name)) reporter_.warnings().see_weight(index, linear->name, linear->weight);
     }
 }
 
@@ -131,7 +134,9 @@ void BlockObservation::watch(const ModulePlans& modules, bool statistics_too) {
         InputStatistics* watched = statistics_too ? &statistics_[linear->name] : nullptr;
         const auto plan = modules.find(linear->name);
         const ModuleObservers* observers = plan == modules.end() || plan->second.expert >= 0 ? nullptr : &observers_.at(linear->name);
-        linear->on_input = [watched, observers](const at::Tensor& input) {
+        InputSketches* sketcher = statistics_too ? sketcher_.get() : nullptr;
+        linear->on_input = [watched, observers, sketcher, name = linear->name](const at::Tensor& input) {
+            if (sketcher) sketcher->see(name, input);
             if (watched) {
                 watched->range.observe(input);
                 watched->counter->record_observed_tokens(input);
@@ -147,7 +152,10 @@ void BlockObservation::pass_experts(const at::Tensor& inputs, const ModulePlans&
     for (const auto& [name, module] : modules) {
         if (module.expert < 0) continue;
         const ModuleObservers& observers = observers_.at(name);
-        block_.linear(name).on_input = [&observers](const at::Tensor& input) { observers.see_input(input); };
+        block_.linear(name).on_input = [&observers, sketcher = sketcher_.get(), name = name](const at::Tensor& input) {
+            observers.see_input(input);
+            if (sketcher) sketcher->see_all_tokens(name, input);
+        };
         block_.linear(name).on_output = [&observers](const at::Tensor& output) { observers.see_output(output); };
     }
     block_.block().send_all_tokens_to_all_experts(true);
@@ -165,10 +173,11 @@ void BlockObservation::tell_meanwhile() {
 void BlockObservation::tell() {
     for (const Linear* linear : block_.block().linears()) {
         const InputStatistics& watched = statistics_.at(linear->name);
+        const int64_t index = plan_.block_of.at(linear->name);
         if (const auto range = watched.range.range())
-            reporter_.send(RangeObserved{index_, linear->name, Tap::Input, range->min, range->max, range->p001, range->p999});
+            reporter_.send(RangeObserved{index, linear->name, Tap::Input, range->min, range->max, range->p001, range->p999});
         const auto expert = plan_.expert_of.find(linear->name);
-        reporter_.send(TokensCounted{index_, linear->name, expert == plan_.expert_of.end() ? -1 : expert->second,
+        reporter_.send(TokensCounted{index, linear->name, expert == plan_.expert_of.end() ? -1 : expert->second,
                                      watched.counter->num_tokens_seen()});
     }
 }
@@ -182,7 +191,7 @@ void BlockObservation::judge(const ModulePlans& modules) {
         const auto range = watched.range.range();
         if (!range) continue;
         const auto planned = modules.find(name);
-        warnings.see_inputs(index_, name, *range, planned != modules.end() && planned->second.scheme.input_activations.has_value());
+        warnings.see_inputs(plan_.block_of.at(name), name, *range, planned != modules.end() && planned->second.scheme.input_activations.has_value());
         if (planned == modules.end() || !of(name).input || !of(name).input->has_statistics()) continue;
         const MinMax observed = of(name).input->statistics();
         ValueRange covered{.min = observed.min.min().item<double>(), .max = observed.max.max().item<double>()};
@@ -190,7 +199,7 @@ void BlockObservation::judge(const ModulePlans& modules) {
             covered.max = std::max(-covered.min, covered.max);
             covered.min = -covered.max;
         }
-        warnings.see_static_range(index_, name, *range, covered);
+        warnings.see_static_range(plan_.block_of.at(name), name, *range, covered);
     }
     reporter_.send_warnings();
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/calibration/float_block.h"
+#include "core/calibration/input_sketches.h"
 #include "core/calibration/module_observers.h"
 #include "core/calibration/range_tracker.h"
 #include "core/calibration/run_plan.h"
@@ -18,7 +19,7 @@ namespace calibench {
 /// switched off.
 class BlockObservation {
 public:
-    BlockObservation(const RunPlan& plan, FloatBlock& block, int64_t index, RunReporter& reporter);
+    BlockObservation(const RunPlan& plan, FloatBlock& block, RunReporter& reporter);
 
     /// The block's outputs on `inputs`, [samples, seq, hidden] both, with observers for `modules`.
     [[nodiscard]] at::Tensor run(const at::Tensor& inputs, const ModulePlans& modules);
@@ -32,6 +33,9 @@ public:
     /// Of a cache with static scales; null otherwise.
     [[nodiscard]] Observer* keys() const { return keys_.get(); }
     [[nodiscard]] Observer* values() const { return values_.get(); }
+
+    /// What run() saw of the projections' inputs; empty where there is no run directory to keep it in. To be taken once.
+    [[nodiscard]] BlockSketches take_sketches() { return std::move(sketches_); }
 
     /// How often run() passes all samples through the block.
     [[nodiscard]] static int passes(const ModulePlans& modules);
@@ -55,11 +59,12 @@ private:
 
     const RunPlan& plan_;
     FloatBlock& block_;
-    int64_t index_;
     RunReporter& reporter_;
     std::map<std::string, ModuleObservers> observers_;
     std::unique_ptr<Observer> keys_, values_;
     std::map<std::string, InputStatistics> statistics_;  ///< of every projection
+    std::unique_ptr<InputSketches> sketcher_;            ///< while run() is at it
+    BlockSketches sketches_;
     Clock::time_point next_telling_;
 };
 

@@ -39,19 +39,19 @@ Reading read(const std::string& yaml, const RunPlan& plan) {
     return resolve(std::move(*parsed.recipe), yaml, plan.summary);
 }
 
-std::set<std::string> modules_of_block(const ModelSummary& model, int64_t block) {
+std::set<std::string> modules_of(const ModelSummary& model, BlockRange blocks) {
     std::set<std::string> names;
     for (const ModuleInfo& module : model.modules)
-        if (module.block == block) names.insert(module.name);
+        if (blocks.contains(module.block)) names.insert(module.name);
     return names;
 }
 
-/// Whether a recipe leaves everything outside of the block as the run has planned it. How the blocks before it were tuned is past.
-bool agrees_elsewhere(const Reading& reading, const RunPlan& plan, int64_t block) {
-    const std::set<std::string> changeable = modules_of_block(plan.summary, block);
+/// Whether a recipe leaves everything outside of the blocks as the run has planned it. How those before them were tuned is past.
+bool agrees_elsewhere(const Reading& reading, const RunPlan& plan, BlockRange blocks) {
+    const std::set<std::string> changeable = modules_of(plan.summary, blocks);
     size_t expected = (plan.head ? 1 : 0) + (plan.embedding ? 1 : 0);
     for (size_t b = 0; b < plan.blocks.size(); ++b)
-        if (b != static_cast<size_t>(block)) expected += plan.blocks[b].size();
+        if (!blocks.contains(static_cast<int64_t>(b))) expected += plan.blocks[b].size();
     std::map<std::string, const ModuleInfo*> info;
     for (const ModuleInfo& module : plan.summary.modules) info[module.name] = &module;
 
@@ -66,17 +66,17 @@ bool agrees_elsewhere(const Reading& reading, const RunPlan& plan, int64_t block
             planned = &*outer;
         }
         if (!planned || !same_scheme(planned->scheme, module.scheme)) return false;
-        const auto tuning = where.block > block ? tuning_of(reading.recipe.modifiers[module.modifier], plan) : std::nullopt;
-        if (where.block > block && tuning != (planned->tuning ? std::optional(plan.tunings[*planned->tuning]) : std::nullopt)) return false;
+        const auto tuning = where.block >= blocks.end() ? tuning_of(reading.recipe.modifiers[module.modifier], plan) : std::nullopt;
+        if (where.block >= blocks.end() && tuning != (planned->tuning ? std::optional(plan.tunings[*planned->tuning]) : std::nullopt)) return false;
         --expected;
     }
     return expected == 0 && reading.resolved.kv_cache_scheme == plan.kv_cache;
 }
 
-/// The run's recipe, which leaves the block to new modifiers at its end: those of `given`, for the block's modules by name.
-Recipe compose(const Reading& given, const RunPlan& plan, int64_t block) {
+/// The run's recipe, which leaves the blocks to new modifiers at its end: those of `given`, for the blocks' modules by name.
+Recipe compose(const Reading& given, const RunPlan& plan, BlockRange blocks) {
     Recipe recipe = plan.recipe;
-    const std::set<std::string> modules = modules_of_block(plan.summary, block);
+    const std::set<std::string> modules = modules_of(plan.summary, blocks);
     std::vector<std::string> names;
     for (const ModuleInfo& module : plan.summary.modules)
         if (module.class_name == "Linear" && modules.contains(module.name)) names.push_back(module.name);
@@ -86,7 +86,7 @@ Recipe compose(const Reading& given, const RunPlan& plan, int64_t block) {
 
     for (size_t i = 0; i < given.recipe.modifiers.size(); ++i) {
         Modifier modifier = given.recipe.modifiers[i];
-        modifier.group = concat("block_", block);
+        modifier.group = concat("block_", blocks.first);
         modifier.targets = Modifier{}.targets;
         modifier.ignore.clear();
         modifier.scheme.reset();
@@ -103,20 +103,20 @@ Recipe compose(const Reading& given, const RunPlan& plan, int64_t block) {
     return recipe;
 }
 
-/// The recipe `yaml` for the block's modules and the run's own for all others.
-Reading mix(const std::string& yaml, const RunPlan& plan, int64_t block) {
+/// The recipe `yaml` for the blocks' modules and the run's own for all others.
+Reading mix(const std::string& yaml, const RunPlan& plan, BlockRange blocks) {
     Reading given = read(yaml, plan);
-    if (agrees_elsewhere(given, plan, block)) return given;
-    Recipe composed = compose(given, plan, block);
+    if (agrees_elsewhere(given, plan, blocks)) return given;
+    Recipe composed = compose(given, plan, blocks);
     std::string text = to_yaml(composed);
     Reading mixed = resolve(std::move(composed), std::move(text), plan.summary);
-    if (!agrees_elsewhere(mixed, plan, block))
+    if (!agrees_elsewhere(mixed, plan, blocks))
         throw InputError("the recipe cannot be mixed with what the other blocks follow. Change only this block's modules in it.");
     return mixed;
 }
 
-/// What `reading` means for the block, with the iterations and rates that were ordered for it.
-void plan_block(BlockRecipe& changed, const Reading& reading, const RunPlan& plan, int64_t block) {
+/// What `reading` means for the blocks, with the iterations and rates that were ordered for it.
+void plan_blocks(BlockRecipe& changed, const Reading& reading, const RunPlan& plan, BlockRange blocks) {
     std::map<std::string, const ModuleInfo*> info;
     for (const ModuleInfo& module : plan.summary.modules) info[module.name] = &module;
     changed.modules.clear();
@@ -132,16 +132,14 @@ void plan_block(BlockRecipe& changed, const Reading& reading, const RunPlan& pla
     std::map<size_t, std::optional<size_t>> tuning_index;  // by modifier
     for (const ResolvedModule& module : reading.resolved.modules) {
         const ModuleInfo& where = *info.at(module.name);
-        if (where.block != block) continue;
+        if (!blocks.contains(where.block)) continue;
         const Modifier& modifier = modifiers[module.modifier];
         const auto [index, is_new] = tuning_index.try_emplace(module.modifier);
         if (const auto tuning = is_new ? tuning_of(modifier, plan) : std::nullopt) {
             index->second = changed.tunings.size();
             changed.tunings.push_back(*tuning);
         }
-        ModulePlan todo{module.scheme, infer_format(module.scheme), index->second, where.expert};
-        todo.opt_rtn = rounds_by_opt_rtn(modifier, module.scheme);
-        changed.modules.emplace(module.name, std::move(todo));
+        changed.modules.emplace(module.name, plan_module(modifier, module, where, index->second));
     }
 }
 
@@ -157,7 +155,8 @@ const ModulePlan* first_tuned(const BlockRecipe& recipe) {
 }
 
 bool same_module(const ModulePlan& a, const ModulePlan& b) {
-    return same_scheme(a.scheme, b.scheme) && a.tuning.has_value() == b.tuning.has_value() && a.opt_rtn == b.opt_rtn;
+    return same_scheme(a.scheme, b.scheme) && a.tuning.has_value() == b.tuning.has_value() && a.opt_rtn == b.opt_rtn &&
+           a.weighs_inputs == b.weighs_inputs;
 }
 
 }  // namespace
@@ -179,18 +178,21 @@ double BlockRecipe::ranges_lr() const {
     return tuned ? minmax_rate(tunings[*tuned->tuning], tuned->scheme.weights->num_bits) : 0;
 }
 
-BlockRecipe planned_recipe(const RunPlan& plan, int64_t block) {
-    return {plan.blocks[static_cast<size_t>(block)], plan.tunings, plan.recipe, plan.config.recipe_yaml, plan.quantization_config, {}, {}, {}};
+BlockRecipe planned_recipe(const RunPlan& plan, BlockRange blocks) {
+    ModulePlans modules;
+    for (int64_t block = blocks.first; block < blocks.end(); ++block)
+        modules.insert(plan.blocks[static_cast<size_t>(block)].begin(), plan.blocks[static_cast<size_t>(block)].end());
+    return {std::move(modules), plan.tunings, plan.recipe, plan.config.recipe_yaml, plan.quantization_config, {}, {}, {}};
 }
 
-BlockRecipe changed_recipe(const BlockRecipe& before, const BlockOrder& order, const RunPlan& plan, int64_t block) {
+BlockRecipe changed_recipe(const BlockRecipe& before, const BlockOrder& order, const RunPlan& plan, BlockRange blocks) {
     check_numbers(order);
     BlockRecipe changed = before;
     if (order.iters) changed.iters = order.iters;
     if (order.lr) changed.lr = order.lr;
     if (order.minmax_lr) changed.minmax_lr = order.minmax_lr;
-    Reading reading = order.recipe_yaml.empty() ? resolve(before.recipe, before.recipe_yaml, plan.summary) : mix(order.recipe_yaml, plan, block);
-    plan_block(changed, reading, plan, block);
+    Reading reading = order.recipe_yaml.empty() ? resolve(before.recipe, before.recipe_yaml, plan.summary) : mix(order.recipe_yaml, plan, blocks);
+    plan_blocks(changed, reading, plan, blocks);
     if (order.iters.value_or(0) > 0 && order.recipe_yaml.empty() && changed.max_iters() == 0)
         throw InputError("the block is rounded to nearest, so there is nothing to iterate. Give it a recipe with AutoRoundModifier.");
     changed.quantization_config = quantization_config_of(reading.resolved, plan.summary);
@@ -199,10 +201,12 @@ BlockRecipe changed_recipe(const BlockRecipe& before, const BlockOrder& order, c
     return changed;
 }
 
-void follow_recipe(RunPlan& plan, int64_t block, const BlockRecipe& recipe) {
-    ModulePlans& modules = plan.blocks[static_cast<size_t>(block)];
-    modules = recipe.modules;
-    for (auto& [name, module] : modules) module.tuning.reset();
+void follow_recipe(RunPlan& plan, BlockRange blocks, const BlockRecipe& recipe) {
+    for (int64_t block = blocks.first; block < blocks.end(); ++block) plan.blocks[static_cast<size_t>(block)].clear();
+    for (const auto& [name, module] : recipe.modules) {
+        ModulePlan& planned = plan.blocks[static_cast<size_t>(plan.block_of.at(name))][name] = module;
+        planned.tuning.reset();
+    }
     plan.recipe = recipe.recipe;
     plan.config.recipe_yaml = recipe.recipe_yaml;
     plan.quantization_config = recipe.quantization_config;

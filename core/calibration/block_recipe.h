@@ -9,7 +9,7 @@
 
 namespace calibench {
 
-/// How one block is quantized, and the whole run's recipe that says so.
+/// How one block is quantized, or the blocks tuned together with it, and the whole run's recipe that says so.
 struct BlockRecipe {
     ModulePlans modules;                    ///< ModulePlan::tuning: index into `tunings`
     std::vector<AutoRoundOptions> tunings;
@@ -26,12 +26,12 @@ struct BlockRecipe {
 };
 
 /// As the run was planned.
-[[nodiscard]] BlockRecipe planned_recipe(const RunPlan& plan, int64_t block);
+[[nodiscard]] BlockRecipe planned_recipe(const RunPlan& plan, BlockRange blocks);
 /// `before` as `order` changes it. A recipe in the order decides on this block's modules alone: where it would change others as well,
 /// the run's recipe gets modifiers of its own for this block instead. Throws InputError, a sentence, for an order that cannot be obeyed.
-[[nodiscard]] BlockRecipe changed_recipe(const BlockRecipe& before, const BlockOrder& order, const RunPlan& plan, int64_t block);
+[[nodiscard]] BlockRecipe changed_recipe(const BlockRecipe& before, const BlockOrder& order, const RunPlan& plan, BlockRange blocks);
 /// The rest of the run, and its export, follow the recipe of a block that is done.
-void follow_recipe(RunPlan& plan, int64_t block, const BlockRecipe& recipe);
+void follow_recipe(RunPlan& plan, BlockRange blocks, const BlockRecipe& recipe);
 
 /// Whatever targets brought it there: recipes may name the same modules in different ways.
 [[nodiscard]] bool same_scheme(QuantizationScheme a, QuantizationScheme b);

@@ -8,11 +8,11 @@ std::vector<NamedTensor> round_block(const RunPlan& plan, DecoderBlock& block, i
     reporter.send(BlockStarted{index, block.name()});
     reporter.enter_block(index);
     FloatBlock float_block(block);
-    BlockRecipe recipe = planned_recipe(plan, index);
-    BlockObservation observation(plan, float_block, index, reporter);
+    BlockRecipe recipe = planned_recipe(plan, {index});
+    BlockObservation observation(plan, float_block, reporter);
     observation.run_without_samples(recipe.modules);
     const BlockStates states;
-    BlockAttempt attempt({plan, float_block, observation, states, reporter, index}, 0, std::move(recipe));
+    BlockAttempt attempt({plan, float_block, observation, states, reporter, {index}}, 0, std::move(recipe));
     attempt.round_to_nearest();
     reporter.advance(1);
     return attempt.stored();

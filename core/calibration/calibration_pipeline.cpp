@@ -9,9 +9,12 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/calibration/block_rounding.h"
+#include "core/calibration/earlier_run.h"
+#include "core/calibration/head_tuning.h"
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
 #include "core/calibration/restored_block.h"
+#include "core/models/block_chain.h"
 #include "core/models/module_plan.h"
 
 namespace calibench {
@@ -22,8 +25,26 @@ static std::optional<int64_t> pad_token_id(const ModelConfig& config) {
     return id->get<int64_t>();
 }
 
+static std::vector<NamedTensor> tensors_of(std::vector<NamedTensor> all, const std::string& block) {
+    std::erase_if(all, [&](const NamedTensor& tensor) { return !tensor.name.starts_with(block + "."); });
+    return all;
+}
+
+static StoredSketches sketches_of(StoredSketches all, const std::string& block) {
+    const auto is_foreign = [&](const auto& entry) { return !entry.first.starts_with(block + "."); };
+    std::erase_if(all.inputs.modules, is_foreign);
+    std::erase_if(all.inputs.channels, is_foreign);
+    std::erase_if(all.inputs.sketches, is_foreign);
+    std::erase_if(all.inputs.expert_ranges, is_foreign);
+    std::erase_if(all.output_errors, [&](const OutputErrorMeasured& error) { return !error.module.starts_with(block + "."); });
+    return all;
+}
+
 CalibrationPipeline::CalibrationPipeline(RunPlan& plan, RunReporter& reporter) : plan_(plan), reporter_(reporter) {
-    if (!plan.config.run_dir.empty()) store_.emplace(plan.config.run_dir);
+    if (!plan.config.run_dir.empty()) {
+        store_.emplace(plan.config.run_dir);
+        sketches_.emplace(plan.config.run_dir);
+    }
     if (plan.without_samples()) return;
     const CalibrationSet& samples = plan.samples;
     input_ids_ = at::tensor(samples.input_ids).view({samples.num_samples, samples.seq_len});
@@ -35,13 +56,18 @@ CalibrationPipeline::CalibrationPipeline(RunPlan& plan, RunReporter& reporter) :
 RunSummary CalibrationPipeline::run() {
     const at::NoGradGuard no_grad;
     const auto first = static_cast<int64_t>(plan_.done.size());
-    double work = plan_.head && !plan_.head_is_embedding() ? 1 : 0;
-    for (int64_t block = 0; block < plan_.summary.num_blocks; ++block)
-        work += plan_.without_samples() ? 1 : block < first ? work_of_restoring(plan_) : BlockCalibration::work(plan_, block);
+    const std::vector<BlockRange> ranges = plan_.ranges();
+    double work = work_of_head(plan_);
+    for (const BlockRange& blocks : ranges) {
+        const auto count = static_cast<double>(blocks.count);
+        work += plan_.without_samples() ? count : blocks.first < first ? count * work_of_restoring(plan_) : BlockCalibration::work(plan_, blocks);
+    }
     reporter_.start_progress(work, plan_.summary.num_blocks);
 
     embed();
-    for (int64_t block = 0; block < plan_.summary.num_blocks; ++block) block < first ? restore_block(block) : calibrate_block(block);
+    for (int64_t block = 0; block < first; ++block) restore_block(block);
+    for (const BlockRange& blocks : ranges)
+        if (blocks.first >= first) calibrate_blocks(blocks);
     if (plan_.head && !plan_.head_is_embedding()) calibrate_head();
     if (plan_.unties_embeddings && plan_.writer) export_untied_head();
     export_as_they_are("");
@@ -92,13 +118,15 @@ at::Tensor CalibrationPipeline::embed_all(const std::function<at::Tensor(const a
     return all;
 }
 
-void CalibrationPipeline::store_outer(Linear& linear, const at::Tensor& weight, const ModulePlan& plan, const ModuleObservers& observers) {
+void CalibrationPipeline::store_outer(Linear& linear, const at::Tensor& weight, const ModulePlan& plan, const ModuleObservers& observers,
+                                      const TunedWeight& tuned) {
     ModuleQParams qparams = observers.activations(weight.scalar_type());
     if (observers.weight) {
         observers.weight->observe(weight);
         qparams.weight = observed_qparams(*observers.weight);
     }
-    const StoredLinear stored = store_linear(linear, weight, plan, qparams);
+    if (tuned.quantized.defined()) qparams.weight = tuned.qparams;
+    const StoredLinear stored = store_linear(linear, weight, plan, qparams, tuned.quantized);
     if (plan_.writer) plan_.writer->add(stored.tensors);
     exported_.insert(linear.name + ".weight");
     reporter_.send(ModuleQuantized{-1, linear.name, describe(plan.scheme), stored.weight_sqnr_db});
@@ -116,19 +144,36 @@ at::Tensor CalibrationPipeline::calibrate_embedding() {
     return table.weight;
 }
 
-void CalibrationPipeline::calibrate_block(int64_t index) {
-    const auto block = plan_.model->load_block(index);
-    if (plan_.without_samples()) return finish_block(index, round_block(plan_, *block, index, reporter_), {.block = index});
-    BlockCalibration calibration(plan_, *block, index, loss_mask_, reporter_);
+void CalibrationPipeline::calibrate_blocks(BlockRange blocks) {
+    std::vector<std::unique_ptr<DecoderBlock>> loaded;
+    for (int64_t index = blocks.first; index < blocks.end(); ++index) loaded.push_back(plan_.model->load_block(index));
+    if (plan_.without_samples()) return finish_block(blocks.first, round_block(plan_, *loaded.front(), blocks.first, reporter_), {.block = blocks.first});
+    const auto block = loaded.size() == 1 ? std::move(loaded.front()) : std::make_unique<BlockChain>(std::move(loaded));
+    BlockCalibration calibration(plan_, *block, blocks, loss_mask_, reporter_);
     const auto stored = calibration.run(hidden_);
-    finish_block(index, stored, calibration.outcome());
+    BlockFinished outcome = calibration.outcome();
+    for (int64_t index = blocks.first; index < blocks.end(); ++index) {
+        const std::string name = block_name(index);
+        if (index != blocks.first) reporter_.send(BlockStarted{index, name});
+        if (sketches_) sketches_->keep(name, sketches_of(calibration.sketches(), name));
+        outcome.block = index;
+        finish_block(index, tensors_of(stored, name), outcome);
+        outcome.seconds = 0;  // they are the first one's
+    }
 }
 
 void CalibrationPipeline::restore_block(int64_t index) {
     const auto block = plan_.model->load_block(index);
-    const FinishedBlock finished = store_->read(block->name());
+    const FinishedBlock finished = plan_.reused ? plan_.reused->block(index, plan_) : store_->read(block->name());
     if (!plan_.without_samples()) run_restored_block(plan_, *block, index, finished, hidden_, reporter_);
+    if (plan_.reused) tell_again(index, finished);
     export_block(index, finished.tensors, plan_.done[static_cast<size_t>(index)]);
+}
+
+void CalibrationPipeline::tell_again(int64_t index, const FinishedBlock& finished) {
+    if (store_) store_->keep(block_name(index), finished);
+    if (sketches_) sketches_->take_over(block_name(index), SketchStore(plan_.reused->directory()));
+    for (const RunEvent& event : plan_.reused->events_of(index)) reporter_.send(event);
 }
 
 void CalibrationPipeline::finish_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome) {
@@ -138,13 +183,19 @@ void CalibrationPipeline::finish_block(int64_t index, const std::vector<NamedTen
 }
 
 void CalibrationPipeline::export_block(int64_t index, const std::vector<NamedTensor>& stored, const BlockFinished& outcome) {
-    if (BlockCalibration::quantizes(plan_, index)) outcomes_.push_back(outcome);
+    if (BlockCalibration::quantizes(plan_, index) && !is_judged_by_tokens(index)) outcomes_.push_back(outcome);
     if (plan_.writer) plan_.writer->add(stored);
     for (const auto& [module, todo] : plan_.blocks[static_cast<size_t>(index)]) exported_.insert(module + ".weight");
     export_as_they_are(block_name(index) + ".");
 }
 
+bool CalibrationPipeline::is_judged_by_tokens(int64_t index) const {
+    return plan_.ranges().back().contains(index) &&
+           std::any_of(plan_.tunings.begin(), plan_.tunings.end(), [](const AutoRoundOptions& tuning) { return tuning.enable_lfq; });
+}
+
 void CalibrationPipeline::calibrate_head() {
+    reporter_.enter_block(plan_.summary.num_blocks - 1);
     reporter_.enter_stage("rounding");
     reporter_.checkpoint();
     Linear& head = plan_.model->head();
@@ -162,9 +213,15 @@ void CalibrationPipeline::calibrate_head() {
         observers.see_input(input);
         if (observers.output) observers.see_output(head.forward(input));
     }
-    store_outer(head, source.tensor(owner + ".weight").to(head.weight.device()), *plan_.head, observers);
+    const at::Tensor weight = source.tensor(owner + ".weight").to(head.weight.device());
+    if (plan_.head->tuning) {
+        round_activations(head, plan_.head->scheme, observers.activations(weight.scalar_type()), plan_.model->options().dtype);
+        store_outer(head, weight, *plan_.head, observers, tune_head(plan_, head, hidden_, loss_mask_, reporter_));
+    } else {
+        store_outer(head, weight, *plan_.head, observers);
+        reporter_.advance(1);
+    }
     source.release(owner + ".weight");
-    reporter_.advance(1);
 }
 
 void CalibrationPipeline::export_untied_head() {

@@ -65,6 +65,7 @@ ContinuedRun continue_run(const RunConfig& requested) {
     continued.config.threads = requested.threads;
     continued.config.max_memory = requested.max_memory;
     continued.config.resume = true;
+    continued.config.reuse.clear();  // what was taken over is this run's own by now, or done again
     continued.outcomes.resize(static_cast<size_t>(stored.run.blocks_done));
     for (const auto& event : stored.run.events) {
         // What "auto" meant then: another device must not change it.
@@ -78,9 +79,10 @@ ContinuedRun continue_run(const RunConfig& requested) {
 void take_over(RunPlan& plan, const std::vector<BlockFinished>& outcomes) {
     const BlockStore store(plan.config.run_dir);
     for (size_t block = 0; block < std::min(outcomes.size(), plan.blocks.size()); ++block) {
-        if (!agree(store.read(block_name(static_cast<int64_t>(block))).modules, plan.blocks[block])) return;
+        if (!agree(store.read(block_name(static_cast<int64_t>(block))).modules, plan.blocks[block])) break;
         plan.done.push_back(outcomes[block]);
     }
+    plan.cut_done_to_ranges();
 }
 
 }  // namespace calibench

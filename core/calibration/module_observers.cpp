@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/observers/registry.h"
+#include "core/quantization/activation_quantizer.h"
 
 namespace calibench {
 
@@ -15,7 +16,7 @@ static std::unique_ptr<Observer> make_activation_observer(const std::string& mod
 ModuleObservers::ModuleObservers(const std::string& module, const ModulePlan& plan)
     : input(make_activation_observer(module, "input", plan.scheme.input_activations)),
       output(make_activation_observer(module, "output", plan.scheme.output_activations)) {
-    if (plan.opt_rtn) energy = std::make_unique<InputEnergy>();
+    if (plan.weighs_inputs) energy = std::make_unique<InputEnergy>();
     if (!plan.scheme.weights || plan.tuning || plan.opt_rtn) return;
     const QuantizationArgs& args = *plan.scheme.weights;
     weight = make_observer(weight_observer_name(args.observer.value_or("memoryless_minmax")), "weight", args, ObservedModule{module});
@@ -47,6 +48,11 @@ QParams observed_qparams(Observer& observer, std::optional<at::ScalarType> dtype
     if (observer.args().dynamic == Dynamic::Local) return {{}, {}, global_scale};
     const auto [scale, zero_point] = observer.get_qparams();
     return {dtype ? scale.to(*dtype) : scale, zero_point, global_scale};
+}
+
+void round_activations(Linear& linear, const QuantizationScheme& scheme, const ModuleQParams& stored, at::ScalarType dtype) {
+    if (scheme.input_activations) linear.transform_input = make_activation_quantizer(*scheme.input_activations, as_read(stored.input, dtype));
+    if (scheme.output_activations) linear.transform_output = make_activation_quantizer(*scheme.output_activations, as_read(stored.output, dtype));
 }
 
 QParams as_read(const QParams& stored, at::ScalarType dtype) {

@@ -15,7 +15,7 @@ struct ModuleObservers {
     std::unique_ptr<Observer> weight;  ///< of a weight to be rounded to nearest; AutoRound needs none
     std::unique_ptr<Observer> input;   ///< of static inputs, or of the static part of "local" ones
     std::unique_ptr<Observer> output;  ///< of static outputs
-    std::unique_ptr<InputEnergy> energy;  ///< for opt_rtn, which weighs by it, but can do without
+    std::unique_ptr<InputEnergy> energy;  ///< for opt_rtn and SignRoundV2, which weigh by it, but can do without
 
     ModuleObservers(const std::string& module, const ModulePlan& plan);
 
@@ -35,6 +35,9 @@ struct ModuleObservers {
 
 /// What an observer has found, its scale in `dtype` if one is given.
 [[nodiscard]] QParams observed_qparams(Observer& observer, std::optional<at::ScalarType> dtype = {});
+
+/// From here on the Linear rounds its inputs and outputs as a reader of the checkpoint will, who computes in `dtype`.
+void round_activations(Linear& linear, const QuantizationScheme& scheme, const ModuleQParams& stored, at::ScalarType dtype);
 
 /// As a reader of the checkpoint computes with them in `dtype`.
 [[nodiscard]] QParams as_read(const QParams& stored, at::ScalarType dtype);

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/calibration/tied_embeddings.h"
+#include "core/calibration/rounding_cost.h"
 #include "core/calibration/run_plan.h"
 #include "core/checkpoint/compressed_size.h"
 #include "core/evaluation/compute_options.h"
@@ -31,6 +32,14 @@ struct BlockSize {
     int64_t quantized_weights = 0;
     int64_t tuned_weights = 0;
     int64_t widest_intermediate = 0;
+    double most_step_bytes = 0;     ///< of the Linear whose step needs most beside its parameters
+};
+
+/// Weights that AutoRound rounds in one way.
+struct RoundingLoad {
+    RoundingCost cost;
+    double iters = 0;
+    double weights = 0;
 };
 
 class Preflight {
@@ -58,7 +67,12 @@ public:
         report_.num_quantized = resolved_.modules.size();
         if (!resolved_.has_errors()) {
             estimate_size();
-            measure_blocks();
+            try {
+                measure_blocks();
+                measure_head();
+            } catch (const InputError& error) {  // a scheme that cannot be tuned
+                add({{Diagnostic::Severity::Error, error.what(), 0, 0}});
+            }
             estimate_memory();
             estimate_time();
         }
@@ -95,9 +109,23 @@ private:
         if (weights > 0) report_.bits_per_quantized_weight = 8.0 * static_cast<double>(stored) / static_cast<double>(weights);
     }
 
-    [[nodiscard]] const AutoRoundSettings* tuning_of(const ResolvedModule& module) const {
-        const auto* settings = std::get_if<AutoRoundSettings>(&recipe_.modifiers[module.modifier].settings);
-        return settings && settings->iters > 0 ? settings : nullptr;
+    [[nodiscard]] const AutoRoundSettings* settings_of(const ResolvedModule& module) const {
+        return std::get_if<AutoRoundSettings>(&recipe_.modifiers[module.modifier].settings);
+    }
+
+    /// What rounding `module` costs; measured once for all modules of its kind.
+    RoundingCost add_rounding(const ResolvedModule& module, const ModuleInfo& where, const AutoRoundSettings& settings) {
+        const QuantizationArgs& weights = *module.scheme.weights;
+        RoundingLoad& load = roundings_[{module.modifier, describe(weights)}];
+        if (load.weights == 0) {
+            AutoRoundOptions options;
+            static_cast<AutoRoundKnobs&>(options) = settings;
+            options.iters = settings.iters;
+            load.iters = static_cast<double>(settings.iters);
+            load.cost = measure_rounding(module.name, weights, options, compute_);
+        }
+        load.weights += static_cast<double>(where.shape[0] * where.shape[1]);
+        return load.cost;
     }
 
     void measure_blocks() {
@@ -112,41 +140,76 @@ private:
             const ResolvedModule* quantized = resolved_.find(module.name);
             if (!quantized) continue;
             block.quantized_weights += size;
-            if (const AutoRoundSettings* settings = tuning_of(*quantized)) {
-                block.tuned_weights += size;
-                iters_ = std::max(iters_, settings->iters);
-                batch_size_ = std::min(settings->batch_size, config_.num_samples);
-                batches_ = settings->gradient_accumulate_steps;
-            }
+            const AutoRoundSettings* settings = settings_of(*quantized);
+            const ModulePlan plan = plan_module(recipe_.modifiers[quantized->modifier], *quantized, module, {});
+            if (!settings || !quantized->scheme.weights || (settings->iters == 0 && !plan.opt_rtn)) continue;
+            const RoundingCost cost = add_rounding(*quantized, module, *settings);
+            if (settings->iters == 0) continue;
+            take_budget(*settings);
+            block.tuned_weights += size;
+            block.most_step_bytes = std::max(block.most_step_bytes, cost.step_bytes * static_cast<double>(size));
         }
+    }
+
+    void take_budget(const AutoRoundSettings& settings) {
+        iters_ = std::max(iters_, settings.iters);
+        batch_size_ = std::min(settings.batch_size, config_.num_samples);
+        batches_ = settings.gradient_accumulate_steps;
+        nblocks_ = settings.nblocks;
+        keeps_velocities_ = settings.momentum > 0;
+    }
+
+    /// Of a head that is tuned, 0 otherwise.
+    void measure_head() {
+        for (const ModuleInfo& module : model_.modules) {
+            const ResolvedModule* quantized = resolved_.find(module.name);
+            if (!quantized || module.class_name != "Linear" || module.block >= 0) continue;
+            const AutoRoundSettings* settings = settings_of(*quantized);
+            if (!settings || settings->iters == 0 || !quantized->scheme.weights) continue;
+            (void)add_rounding(*quantized, module, *settings);
+            take_budget(*settings);
+            head_weights_ = module.shape[0] * module.shape[1];
+        }
+    }
+
+    /// Of each tuned weight: V, its best, and what accumulates, in float32; the rounded weight with its gradient in the compute dtype.
+    [[nodiscard]] int64_t bytes_of_tuning(int64_t batches) const {
+        const auto number_bytes = static_cast<int64_t>(c10::elementSize(compute_.dtype));
+        return 2 * 4 + 2 * number_bytes + (batches > 1 ? 4 : 0) + (keeps_velocities_ ? 4 : 0);
     }
 
     void estimate_memory() {
         const auto number_bytes = static_cast<int64_t>(c10::elementSize(compute_.dtype));
         const int64_t hidden_states = config_.num_samples * config_.seq_len * model_.hidden_size * number_bytes;
-        int64_t largest = 0;
+        int64_t largest = 0, together = 0;
         for (const auto& [index, block] : blocks_) {
-            // Tuning keeps V, its best and their like in float32, and the rounded weight with its gradient in the compute dtype.
-            const int64_t tuning = block.tuned_weights * (2 * 4 + 2 * number_bytes);
+            const int64_t tuning = block.tuned_weights * bytes_of_tuning(batches_) + static_cast<int64_t>(block.most_step_bytes);
             // Autograd keeps about ten hidden-sized and four intermediate-sized tensors of a batch.
             const int64_t activations = batch_size_ * config_.seq_len * (10 * model_.hidden_size + 4 * block.widest_intermediate) * number_bytes;
             // What a reader will see stands beside the weights it comes from.
             const int64_t rounded = (block.quantized_weights - block.tuned_weights) * number_bytes;
-            largest = std::max(largest, block.weights * number_bytes + rounded + tuning + activations);
+            if (index % nblocks_ == 0) together = 0;  // all of those tuned together stay in memory
+            together += block.weights * number_bytes + rounded + tuning + activations;
+            largest = std::max(largest, together);
         }
+        if (head_weights_ > 0) largest = std::max(largest, head_weights_ * (number_bytes + bytes_of_tuning(2)));
         int64_t cached = 4 * hidden_states;  // X, Xq, Y, and what comes of Xq
         if (config_.max_memory > 0) cached = std::min(cached, config_.max_memory);
         report_.peak_memory_bytes = kLibraryBytes + largest + cached;
     }
 
-    /// Two forward passes of all samples, and three passes per tuned sample.
+    /// Two forward passes of all samples, three passes per tuned sample, and what the weights themselves cost. The head's own passes
+    /// are four: its outputs are not kept.
     void estimate_time() {
         const double tokens = static_cast<double>(config_.num_samples) * static_cast<double>(config_.seq_len);
         const double tuned_tokens = static_cast<double>(iters_ * batches_ * batch_size_ * config_.seq_len);
         double operations = 0;
         for (const auto& [index, block] : blocks_)
             operations += 2 * block.active_weights * (2 * tokens + (block.tuned_weights > 0 ? 3 * tuned_tokens : 0));
+        operations += 2 * static_cast<double>(head_weights_) * 4 * tuned_tokens;
         report_.run_seconds = operations / operations_per_second() / kShareOfMatrixProducts;
+        for (const auto& [kind, load] : roundings_)
+            report_.run_seconds += load.weights * (load.cost.start_seconds + load.iters * load.cost.step_seconds);
     }
 
     /// Of a matrix product of this model's shape, on this machine.
@@ -179,6 +242,10 @@ private:
     int64_t iters_ = 0;
     int64_t batch_size_ = 8;
     int64_t batches_ = 1;  ///< of one iteration
+    int64_t nblocks_ = 1;
+    bool keeps_velocities_ = false;
+    int64_t head_weights_ = 0;  ///< of a head that is tuned
+    std::map<std::pair<size_t, std::string>, RoundingLoad> roundings_;  ///< by modifier and kind of weight
     PreflightReport report_;
 };
 

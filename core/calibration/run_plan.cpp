@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/autoround/opt_rtn.h"
+#include "core/autoround/tunable_weight.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/calibration/block_rounding.h"
@@ -63,12 +64,34 @@ void take_diagnostics(const std::vector<Diagnostic>& diagnostics, RunPlan& plan,
     }
 }
 
+/// Whether the module is one for opt_rtn(): AutoRoundModifier's own way without iterations, unless a weight observer is asked for.
+bool rounds_by_opt_rtn(const AutoRoundSettings& settings, const QuantizationScheme& scheme) {
+    return settings.iters == 0 && !settings.disable_opt_rtn && scheme.weights && has_opt_rtn(*scheme.weights) &&
+           scheme.weights->observer.value_or("memoryless_minmax") == "memoryless_minmax";
+}
+
+/// SignRoundV2 weighs its start by the inputs, except where 4-bit integers meet 4-bit integers.
+bool weighs_start(const QuantizationScheme& scheme) {
+    const auto is_int4 = [](const std::optional<QuantizationArgs>& args) { return args && args->type == QuantizationType::Int && args->num_bits == 4; };
+    return scheme.weights && starts_from_search(*scheme.weights) && !(is_int4(scheme.weights) && is_int4(scheme.input_activations));
+}
+
+/// Where SignRoundV2 expects outliers: weights of fewer than 4 bits, or activations of 4.
+bool is_below_4_bits(const Modifier& modifier) {
+    return std::any_of(modifier.config_groups.begin(), modifier.config_groups.end(), [](const auto& group) {
+        const QuantizationScheme& scheme = group.second;
+        return scheme.weights && starts_from_search(*scheme.weights) &&
+               (scheme.weights->num_bits < 4 || (scheme.input_activations && scheme.input_activations->num_bits <= 4));
+    });
+}
+
 /// Spreads the resolved recipe over the blocks.
 void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved) {
     std::map<std::string, const ModuleInfo*> info;
     for (const auto& module : plan.summary.modules) {
         info[module.name] = &module;
         if (module.expert >= 0) plan.expert_of[module.name] = module.expert;
+        if (module.block >= 0) plan.block_of[module.name] = module.block;
     }
 
     std::vector<std::optional<size_t>> tuning_index(plan.recipe.modifiers.size());
@@ -79,23 +102,34 @@ void plan_modules(RunPlan& plan, const ResolvedRecipe& resolved) {
         if (!tuning) continue;
         tuning_index[i] = plan.tunings.size();
         plan.tunings.push_back(*tuning);
+        plan.nblocks = std::min<int64_t>(tuning->nblocks, plan.summary.num_blocks);
     }
 
     plan.blocks.resize(static_cast<size_t>(plan.summary.num_blocks));
     for (const auto& module : resolved.modules) {
         const ModuleInfo& where = *info.at(module.name);
-        ModulePlan todo{module.scheme, infer_format(module.scheme), tuning_index[module.modifier], where.expert};
-        if (where.block >= 0) {
-            todo.opt_rtn = rounds_by_opt_rtn(plan.recipe.modifiers[module.modifier], module.scheme);
-            plan.blocks[static_cast<size_t>(where.block)].emplace(module.name, std::move(todo));
-            continue;
-        }
-        todo.tuning.reset();  // AutoRound tunes decoder blocks; what is outside of them is rounded to nearest
-        (where.class_name == "Embedding" ? plan.embedding : plan.head) = std::move(todo);
+        ModulePlan todo = plan_module(plan.recipe.modifiers[module.modifier], module, where, tuning_index[module.modifier]);
+        if (where.block >= 0) plan.blocks[static_cast<size_t>(where.block)].emplace(module.name, std::move(todo));
+        else (where.class_name == "Embedding" ? plan.embedding : plan.head) = std::move(todo);
     }
     plan.kv_cache = resolved.kv_cache_scheme;
     const auto scheme = [](const std::optional<ModulePlan>& module) { return module ? &module->scheme : nullptr; };
     plan.unties_embeddings = plan.summary.tied_embeddings && !embeddings_stay_tied(scheme(plan.embedding), scheme(plan.head));
+}
+
+/// Options that are asked for and change nothing.
+void warn_of_idle_options(RunPlan& plan) {
+    const auto wants = [&](bool AutoRoundKnobs::*option) {
+        return std::any_of(plan.tunings.begin(), plan.tunings.end(), [&](const AutoRoundOptions& tuning) { return tuning.*option; });
+    };
+    const auto any_tuned = [](const ModulePlans& modules, auto&& is_meant) {
+        return std::any_of(modules.begin(), modules.end(), [&](const auto& entry) { return entry.second.tuning && is_meant(*entry.second.scheme.weights); });
+    };
+    const bool searches = std::any_of(plan.blocks.begin(), plan.blocks.end(), [&](const ModulePlans& modules) { return any_tuned(modules, starts_from_search); });
+    if (wants(&AutoRoundKnobs::enable_alg_ext) && !searches)
+        plan.warnings.push_back("enable_alg_ext changes nothing here: SignRoundV2 is for symmetric integers, NVFP4 and the MX formats in the blocks.");
+    if (wants(&AutoRoundKnobs::enable_lfq) && !any_tuned(plan.blocks.back(), [](const QuantizationArgs&) { return true; }))
+        plan.warnings.push_back("enable_lfq changes nothing here: nothing in the last block is tuned.");
 }
 
 /// Readers match routers as if they were Linears (compressed_tensors get_vllm_module_type), so the ignore list names them too.
@@ -185,6 +219,18 @@ int64_t RunPlan::num_quantized_modules() const {
     return count;
 }
 
+std::vector<BlockRange> RunPlan::ranges() const {
+    std::vector<BlockRange> ranges;
+    for (int64_t first = 0; first < summary.num_blocks; first += nblocks) ranges.push_back({first, std::min(nblocks, summary.num_blocks - first)});
+    return ranges;
+}
+
+void RunPlan::cut_done_to_ranges() {
+    const auto count = static_cast<int64_t>(done.size());
+    for (const BlockRange& blocks : ranges())
+        if (blocks.contains(count)) done.resize(static_cast<size_t>(blocks.first));
+}
+
 int64_t RunPlan::max_iters() const {
     int64_t most = 0;
     for (const auto& tuning : tunings) most = std::max(most, tuning.iters);
@@ -208,15 +254,20 @@ std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPla
     options.batch_size = std::min(settings->batch_size, plan.samples.num_samples);
     options.lr = settings->lr;
     static_cast<AutoRoundKnobs&>(options) = *settings;
+    options.leave_out_outliers = options.enable_alg_ext && is_below_4_bits(modifier);
     options.seed = plan.config.seed;
     options.checkpoint_dtype = plan.model->config().dtype;
     return options;
 }
 
-bool rounds_by_opt_rtn(const Modifier& modifier, const QuantizationScheme& scheme) {
+ModulePlan plan_module(const Modifier& modifier, const ResolvedModule& module, const ModuleInfo& where, std::optional<size_t> tuning) {
+    ModulePlan todo{module.scheme, infer_format(module.scheme), tuning, where.expert};
+    if (where.class_name == "Embedding") todo.tuning.reset();  // a table's outputs are its rows: there is nothing to tune them on
     const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
-    return settings && settings->iters == 0 && !settings->disable_opt_rtn && scheme.weights && has_opt_rtn(*scheme.weights) &&
-           scheme.weights->observer.value_or("memoryless_minmax") == "memoryless_minmax";
+    if (!settings || where.block < 0) return todo;
+    todo.opt_rtn = rounds_by_opt_rtn(*settings, module.scheme);
+    todo.weighs_inputs = todo.opt_rtn || (tuning && settings->enable_alg_ext && weighs_start(module.scheme));
+    return todo;
 }
 
 nlohmann::json quantization_config_of(const ResolvedRecipe& resolved, const ModelSummary& model) {
@@ -253,7 +304,10 @@ RunPlan prepare_run(const RunConfig& config) {
     take_diagnostics(resolved.diagnostics, plan, problems);
     if (!resolved.has_errors()) {
         plan_modules(plan, resolved);
+        warn_of_idle_options(plan);
         if (plan.without_samples()) check_needs_no_samples(plan, problems);
+        if (plan.nblocks > 1 && plan.kv_cache)
+            problems.add("The recipe tunes several blocks together (nblocks), but each block's key/value cache is calibrated by itself: remove nblocks or kv_cache_scheme.");
     }
     if (!config.output_dir.empty()) {
         problems.collect([&] { plan.writer = make_writer(plan); });

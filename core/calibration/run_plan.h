@@ -19,6 +19,8 @@
 
 namespace calibench {
 
+class EarlierRun;
+
 /// What is to be done with one Linear or Embedding.
 struct ModulePlan {
     QuantizationScheme scheme;
@@ -26,6 +28,16 @@ struct ModulePlan {
     std::optional<size_t> tuning;  ///< index into RunPlan::tunings; unset: round to nearest
     int64_t expert = -1;
     bool opt_rtn = false;  ///< rounded to nearest by opt_rtn(), not by what an observer finds
+    bool weighs_inputs = false;  ///< for opt_rtn(), or for SignRoundV2's start
+};
+
+/// Decoder blocks that are calibrated together: one, or nblocks of them.
+struct BlockRange {
+    int64_t first = 0;
+    int64_t count = 1;
+
+    [[nodiscard]] int64_t end() const { return first + count; }
+    [[nodiscard]] bool contains(int64_t block) const { return block >= first && block < end(); }
 };
 
 /// By module name; std::map, so that every walk over it has one order.
@@ -45,17 +57,24 @@ struct RunPlan {
     std::optional<QuantizationArgs> kv_cache;  ///< of the keys and values of every block
     bool unties_embeddings = false;     ///< the source shares one weight, the export does not
     std::vector<AutoRoundOptions> tunings;
+    int64_t nblocks = 1;                ///< blocks calibrated together
     std::map<std::string, int64_t> expert_of;  ///< modules of experts, quantized or not
+    std::map<std::string, int64_t> block_of;   ///< all modules of blocks
 
     nlohmann::json quantization_config;
     std::unique_ptr<CheckpointWriter> writer;  ///< null: calibrate without export
     std::unique_ptr<ActivationCache> activations;  ///< X, Xq and Y
     std::vector<std::string> warnings;
-    std::vector<BlockFinished> done;           ///< the first blocks, finished by an earlier part of this run
+    std::vector<BlockFinished> done;           ///< the first blocks, finished by an earlier part of this run, or by `reused`
+    std::shared_ptr<const EarlierRun> reused;  ///< null: none
 
     /// Weights are rounded to nearest and nothing passes through the model.
     [[nodiscard]] bool without_samples() const { return config.dataset.empty(); }
     [[nodiscard]] int64_t num_quantized_modules() const;
+    /// All blocks, in order.
+    [[nodiscard]] std::vector<BlockRange> ranges() const;
+    /// Forgets those of `done` that are calibrated together with one that is not.
+    void cut_done_to_ranges();
     /// The head is the embedding again, and stored with it.
     [[nodiscard]] bool head_is_embedding() const { return head && embedding && summary.tied_embeddings && !unties_embeddings; }
     [[nodiscard]] int64_t max_iters() const;
@@ -66,8 +85,8 @@ void apply_overrides(Recipe& recipe, const RunConfig& config);
 
 /// What AutoRound is to do with the modules of `modifier`; unset: they are rounded to nearest.
 [[nodiscard]] std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPlan& plan);
-/// Whether the module is one for opt_rtn(): AutoRoundModifier's own way without iterations, unless a weight observer is asked for.
-[[nodiscard]] bool rounds_by_opt_rtn(const Modifier& modifier, const QuantizationScheme& scheme);
+/// What `modifier` has in store for a module that it resolved to; `tuning`: index of the modifier's own options, if it tunes.
+[[nodiscard]] ModulePlan plan_module(const Modifier& modifier, const ResolvedModule& module, const ModuleInfo& where, std::optional<size_t> tuning);
 /// What config.json of the export says of its modules: distinct schemes in model order, named as the reference names them.
 [[nodiscard]] nlohmann::json quantization_config_of(const ResolvedRecipe& resolved, const ModelSummary& model);
 

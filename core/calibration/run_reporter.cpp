@@ -45,7 +45,7 @@ void RunReporter::enter_stage(const std::string& stage, int64_t iters) {
 }
 
 void RunReporter::advance(double work, int64_t iteration) {
-    estimate_.add(work);
+    estimate_.add(blocks_at_once_ * work);
     position_.iteration = iteration;
     if (std::chrono::steady_clock::now() - last_progress_ >= progress_interval) send_progress();
 }

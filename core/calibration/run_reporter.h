@@ -35,10 +35,14 @@ public:
     void send_warnings();
 
     void start_progress(double total_work, int64_t num_blocks);
-    void enter_block(int64_t block) { position_.block = block; }
+    /// Of `together` blocks that are worked on at once the first; from here on work counts for each of them.
+    void enter_block(int64_t block, int64_t together = 1) {
+        position_.block = block;
+        blocks_at_once_ = static_cast<double>(together);
+    }
     void enter_stage(const std::string& stage, int64_t iters = 0);
     /// There is that much more to do than was planned, or less.
-    void replan(double more_work) { estimate_.replan(more_work); }
+    void replan(double more_work) { estimate_.replan(blocks_at_once_ * more_work); }
     /// Adds work done, and tells of it at most ten times a second.
     void advance(double work, int64_t iteration = 0);
     [[nodiscard]] double elapsed_seconds() const { return estimate_.elapsed_seconds(); }
@@ -54,6 +58,7 @@ private:
     ProgressEstimate estimate_;
     Progress position_;
     int64_t blocks_done_ = 0;
+    double blocks_at_once_ = 1;
     std::chrono::steady_clock::time_point last_progress_;
 };
 

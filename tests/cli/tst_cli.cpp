@@ -65,6 +65,8 @@ private Q_SLOTS:
     void recipeCheck();
     void checkBeforeTheRun();
     void presetsSayHowMuchWorkIsDone();
+    void errorShowsTheWorstFirst();
+    void errorShowsOneModuleClosely();
     void interruptEndsWith130();
     void goesOnAfterAnInterrupt();
     void goesOnAfterAKill();
@@ -110,6 +112,7 @@ void TestCli::helpIsThereForEveryCommand_data() {
     QTest::newRow("run") << QStringList{"run"} << "--run-dir";
     QTest::newRow("recipe check") << QStringList{"recipe", "check"} << "--model";
     QTest::newRow("check") << QStringList{"check"} << "--tensor-parallel";
+    QTest::newRow("error") << QStringList{"error"} << "--module";
 }
 
 void TestCli::helpIsThereForEveryCommand() {
@@ -282,7 +285,7 @@ void TestCli::checkBeforeTheRun() {
     QVERIFY2(cut.out.contains("group_size 64 does not divide the 32 columns"), qPrintable(cut.out));
     const double few = parse(run_cli(arguments + QStringList{"--iters", "0"}).out)["estimated_run_seconds"].get<double>();
     const double many = parse(run_cli(arguments + QStringList{"--iters", "1000"}).out)["estimated_run_seconds"].get<double>();
-    QVERIFY(many > 10 * few);
+    QVERIFY(few > 0 && many > 3 * few);  // without iterations scales are searched, which takes its time as well
 }
 
 void TestCli::presetsSayHowMuchWorkIsDone() {
@@ -305,6 +308,45 @@ void TestCli::presetsSayHowMuchWorkIsDone() {
     const Outcome unknown = run_cli({"check", "--model", llama, "--recipe", recipe_file, "--preset", "quick"});
     QCOMPARE(unknown.code, 2);
     QVERIFY2(unknown.err.contains("best, default, light"), qPrintable(unknown.err));
+}
+
+void TestCli::errorShowsTheWorstFirst() {
+    const QStringList arguments = {"error", "--model", llama, "--recipe", write("recipe.yaml", recipe)};
+    const auto rounded = parse(run_cli(arguments + QStringList{"--json"}).out);
+    QCOMPARE(rounded.size(), size_t(28));
+    for (size_t i = 1; i < rounded.size(); ++i) QVERIFY(rounded[i - 1]["badness_db"].get<double>() >= rounded[i]["badness_db"].get<double>());
+
+    // One scale of an export becomes a thousand, as bfloat16.
+    const QByteArray to_nearest = QByteArray(recipe).replace("AutoRoundModifier", "QuantizationModifier").replace("      iters: 2\n      batch_size: 2\n", "");
+    QCOMPARE(run_cli({"run", "--model", llama, "--recipe", write("nearest.yaml", to_nearest), "--output", path("out")}).code, 0);
+    QFile weights(path("out/model.safetensors"));
+    QVERIFY(weights.open(QIODevice::ReadWrite));
+    uint64_t header_size = 0;
+    QCOMPARE(weights.read(reinterpret_cast<char*>(&header_size), 8), 8);
+    const auto header = parse(weights.read(qint64(header_size)));
+    const auto offset = header["model.layers.2.mlp.up_proj.weight_scale"]["data_offsets"][0].get<qint64>();
+    QVERIFY(weights.seek(qint64(8 + header_size) + offset + 2 * 100));
+    QCOMPARE(weights.write("\x7a\x44", 2), 2);
+    weights.close();
+    const Outcome broken = run_cli(arguments + QStringList{"--checkpoint", path("out")});
+    QCOMPARE(broken.code, 0);
+    const QString first = broken.out.section('\n', 1, 1);
+    QVERIFY2(first.startsWith("model.layers.2.mlp.up_proj ") && first.contains("times their median"), qPrintable(broken.out));
+}
+
+void TestCli::errorShowsOneModuleClosely() {
+    const QStringList arguments = {"error", "--model", llama, "--recipe", write("recipe.yaml", recipe), "--module"};
+    const auto json = parse(run_cli(arguments + QStringList{"model.layers.0.mlp.down_proj", "--json"}).out);
+    QCOMPARE(json.size(), size_t(1));
+    QCOMPARE(json[0]["weight"]["shape"].get<std::vector<int>>(), (std::vector<int>{256, 768}));
+    QCOMPARE(json[0]["worst_rows"].size(), size_t(5));
+    QCOMPARE(parse(run_cli(arguments + QStringList{"re:.*down_proj", "--json"}).out).size(), size_t(4));
+    const Outcome plain = run_cli(arguments + QStringList{"model.layers.0.mlp.down_proj"});
+    QVERIFY2(plain.out.contains("256 x 768, int4 g64 sym, 3072 scales"), qPrintable(plain.out));
+    QVERIFY2(plain.out.contains("largest error"), qPrintable(plain.out));
+    const Outcome nobody = run_cli(arguments + QStringList{"lm_head"});
+    QCOMPARE(nobody.code, 2);
+    QVERIFY2(nobody.err.startsWith("The recipe quantizes no module that \"lm_head\" names."), qPrintable(nobody.err));
 }
 
 void TestCli::interruptEndsWith130() {

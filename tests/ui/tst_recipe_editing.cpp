@@ -104,6 +104,21 @@ private Q_SLOTS:
         QVERIFY(!text().contains(QStringLiteral("lr: ")));
     }
 
+    void aBudgetChangesWhatItStandsForInOneStep() {
+        auto* budget = field<QComboBox>("Budget");
+        QCOMPARE(budget->currentText(), QStringLiteral("default"));
+        choose("Budget", "light");
+        checked();
+        QVERIFY2(text().contains(QStringLiteral("iters: 50")) && text().contains(QStringLiteral("lr: 0.005")), qPrintable(text()));
+        QCOMPARE(field<QSpinBox>("Iterations")->value(), 50);
+        m_panel->editor()->undo();
+        QCOMPARE(text(), m_opened);
+        checked();
+        field<QSpinBox>("Iterations")->setValue(60);
+        checked();
+        QCOMPARE(budget->currentText(), QStringLiteral("as below"));
+    }
+
     void whatIsTypedInYamlShowsInTheForm() {
         RecipeEditor* editor = m_panel->editor();
         QTextCursor cursor = editor->document()->find(QStringLiteral("iters: 200"));

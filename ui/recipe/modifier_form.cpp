@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/recipe/tuning_presets.h"
 #include "ui/format.h"
 
 namespace calibench {
@@ -9,6 +10,7 @@ namespace calibench {
 namespace {
 
 const char* const Section = "calibench";
+const char* const OwnBudget = "own";  // no preset has this name
 
 /// Shown by the other parts of the form.
 const std::vector<std::string> SchemeKeys = {"scheme", "targets", "ignore", "config_groups", "kv_cache_scheme"};
@@ -35,6 +37,7 @@ ModifierForm::ModifierForm(QWidget* parent) : SettingsGrid(parent) {
         const QString name = value ? QString::fromStdString(value->get<std::string>()) : QString();
         if (value && value->get<std::string>() != m_path.back()) Q_EMIT classRequested(name);
     };
+    addBudget();
     const AutoRoundSettings defaults;
     addKey<IntegerSetting>(false, "iters", Setting::Words{tr("Iterations"), tr("iters: tuning steps for every block; 0 rounds to nearest")},
                            static_cast<int>(defaults.iters), 0, 1'000'000);
@@ -47,6 +50,38 @@ ModifierForm::ModifierForm(QWidget* parent) : SettingsGrid(parent) {
                           defaults.enable_minmax_tuning);
     addKey<ToggleSetting>(true, "enable_quanted_input", Setting::Words{tr("Quanted input"), tr("enable_quanted_input: tune each block on what the quantized blocks before it give. llm-compressor leaves it alone")},
                           defaults.enable_quanted_input);
+    addKey<IntegerSetting>(true, "nblocks", Setting::Words{tr("Blocks at once"), tr("nblocks: blocks tuned together, on the outputs of the last of them; takes their memory. llm-compressor leaves it alone")},
+                           static_cast<int>(defaults.nblocks), 1, 1000);
+    addKey<ToggleSetting>(true, "enable_alg_ext", Setting::Words{tr("SignRoundV2"), tr("enable_alg_ext: start from searched scales, and leave outliers out of the loss below 4 bits. llm-compressor leaves it alone")},
+                          defaults.enable_alg_ext);
+    addKey<ToggleSetting>(true, "enable_lfq", Setting::Words{tr("Next tokens"), tr("enable_lfq: tune the last block on the next token's cross-entropy. llm-compressor leaves it alone")},
+                          defaults.enable_lfq);
+}
+
+void ModifierForm::addBudget() {
+    std::vector<ChoiceSetting::Choice> choices;
+    for (const TuningPreset& preset : tuning_presets) {
+        choices.push_back({preset.name, QString::fromLatin1(preset.name),
+                           tr("%1 iterations in batches of %2; made for %3 samples of %4 tokens").arg(preset.iters).arg(preset.batch_size).arg(preset.num_samples).arg(preset.seq_len)});
+    }
+    choices.push_back({OwnBudget, tr("as below"), tr("What iterations, batch size and learning rate say")});
+    m_budget = add<ChoiceSetting>(Setting::Words{tr("Budget"), tr("auto-round's presets of iterations, batch size and learning rate")}, Json(OwnBudget), std::move(choices));
+    m_budget->setRequired(true);
+    m_budget->changed = [this](const std::optional<Json>& value, bool) {
+        for (const TuningPreset& preset : tuning_presets) {
+            if (!value || *value != preset.name) continue;
+            Q_EMIT changed({{below(m_path, {"iters"}), Json(preset.iters)},
+                            {below(m_path, {"batch_size"}), Json(preset.batch_size)},
+                            {below(m_path, {"lr"}), preset.lr ? std::optional<Json>(*preset.lr) : std::nullopt}});
+        }
+    };
+}
+
+void ModifierForm::showBudget(const AutoRoundSettings& settings) {
+    Json name = OwnBudget;
+    for (const TuningPreset& preset : tuning_presets)
+        if (settings.iters == preset.iters && settings.batch_size == preset.batch_size && settings.lr == preset.lr) name = preset.name;
+    m_budget->show(&name);
 }
 
 void ModifierForm::show(const Modifier& modifier, const Json& values) {
@@ -54,6 +89,8 @@ void ModifierForm::show(const Modifier& modifier, const Json& values) {
     const Json className = modifier.class_name;
     m_class->show(&className);
     const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
+    m_budget->setVisible(settings != nullptr);
+    if (settings) showBudget(*settings);
     const int64_t iters = settings ? settings->iters : 0;
     m_lr->setPlaceholder(iters > 0 ? tr("automatic: %1").arg(formatNumber(1.0 / static_cast<double>(iters))) : tr("automatic"));
     for (const Key& key : m_keys) {

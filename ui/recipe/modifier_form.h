@@ -21,6 +21,9 @@ Q_SIGNALS:
     void classRequested(const QString& className);
 
 private:
+    void addBudget();
+    void showBudget(const AutoRoundSettings& settings);
+
     template <typename T, typename... Args>
     T* addKey(bool ofSection, const char* key, Args&&... args);
 
@@ -32,6 +35,7 @@ private:
     RecipePath m_path;
     QStringList m_otherKeys;
     ChoiceSetting* m_class;
+    ChoiceSetting* m_budget;
     RealSetting* m_lr;
     std::vector<Key> m_keys;
 };

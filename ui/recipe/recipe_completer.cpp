@@ -39,7 +39,8 @@ QStringList keysAround(const QStringList& lines, qsizetype indent) {
 QStringList keysOf(const QStringList& around) {
     const QString owner = around.value(0);
     if (around.isEmpty()) return words("default_stage calibench");
-    if (owner == QLatin1String("calibench")) return words("minmax_lr enable_minmax_tuning enable_quanted_input");
+    if (owner == QLatin1String("calibench")) return words("minmax_lr lr_scheduler momentum gradient_accumulate_steps enable_minmax_tuning enable_quanted_input not_use_best_mse dynamic_max_gap "
+                                                        "nblocks enable_alg_ext enable_lfq");
     if (owner.endsWith(QLatin1String("_stage"))) return words("default_modifiers");
     if (owner.endsWith(QLatin1String("modifiers"))) return words("AutoRoundModifier QuantizationModifier");
     const QStringList shared = words("scheme targets ignore config_groups kv_cache_scheme weight_observer input_observer output_observer bypass_divisibility_checks");
@@ -58,7 +59,9 @@ QStringList valuesOf(const QString& key, const CoreServices& services) {
     if (key == QLatin1String("strategy")) return words("tensor channel group block token tensor_group attn_head");
     if (key == QLatin1String("type")) return words("int float");
     if (key == QLatin1String("actorder")) return words("weight static");
-    static const QStringList flags = words("symmetric dynamic enable_minmax_tuning enable_quanted_input disable_opt_rtn bypass_divisibility_checks");
+    static const QStringList flags = words("symmetric dynamic enable_minmax_tuning enable_quanted_input not_use_best_mse enable_alg_ext enable_lfq disable_opt_rtn "
+                                            "bypass_divisibility_checks");
+    if (key == QLatin1String("lr_scheduler")) return words("linear constant");
     return flags.contains(key) ? words("true false") : QStringList();
 }
 
