@@ -7,12 +7,13 @@ namespace calibench {
 /// The first half of a decoder block, y = x + output(attention(query(n), key(n), value(n))) with n = rms_norm(x): causal, with rotary
 /// positions and shared key/value heads, all of it bfloat16.
 struct SelfAttentionWeights {
-    at::Tensor norm;               ///< [hidden]
-    at::Tensor query, key, value;  ///< [heads * head_dim, hidden], key and value [groups * head_dim, hidden]
-    at::Tensor output;             ///< [hidden, heads * head_dim]
-    at::Tensor cos, sin;           ///< [1 or batch, 1, seq, head_dim], both halves alike
+    at::Tensor norm;                              ///< [hidden]
+    at::Tensor query, key, value;                 ///< [heads * head_dim, hidden], key and value [groups * head_dim, hidden]
+    at::Tensor output;                            ///< [hidden, heads * head_dim]
+    at::Tensor cos, sin;                          ///< [1 or batch, 1, seq, head_dim], both halves alike
     int64_t head_dim = 0;
     double eps = 1e-6;
+    at::Tensor query_bias, key_bias, value_bias;  ///< frozen; undefined: none
 };
 
 /// What the forward leaves for the backward, in layouts of the kernels' own.

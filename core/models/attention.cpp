@@ -44,12 +44,24 @@ at::Tensor Attention::forward(const at::Tensor& hidden, const SequenceContext& c
 }
 
 at::Tensor Attention::residual_forward(const at::Tensor& hidden, const RmsNorm& norm, const SequenceContext& context) const {
-    const bool is_plain = q_proj.is_plain() && k_proj.is_plain() && v_proj.is_plain() && o_proj.is_plain() && !q_norm && !k_norm &&
-                          !taps.key.in_use() && !taps.value.in_use();
-    if (is_plain && make_attention_mask(context.attention_mask, window, hidden.size(1), hidden.device()).causal_only) {
+    const bool may_be_fused = q_proj.is_untouched() && k_proj.is_untouched() && v_proj.is_untouched() && o_proj.is_plain() && !q_norm &&
+                              !k_norm && !taps.key.in_use() && !taps.value.in_use();
+    if (may_be_fused && make_attention_mask(context.attention_mask, window, hidden.size(1), hidden.device()).causal_only) {
         const auto angles = rotary->angles(context.position_ids, hidden.size(1), hidden.scalar_type(), hidden.device());
-        const SelfAttentionWeights weights{norm.weight,   q_proj.weight, k_proj.weight, v_proj.weight, o_proj.weight,
-                                           angles.cos,    angles.sin,    head_dim,      norm.eps};
+        const SelfAttentionWeights weights{
+            .norm = norm.weight,
+            .query = q_proj.weight,
+            .key = k_proj.weight,
+            .value = v_proj.weight,
+            .output = o_proj.weight,
+            .cos = angles.cos,
+            .sin = angles.sin,
+            .head_dim = head_dim,
+            .eps = norm.eps,
+            .query_bias = q_proj.bias,
+            .key_bias = k_proj.bias,
+            .value_bias = v_proj.bias,
+        };
         if (const auto y = fused_attention_half(weights, hidden)) return *y;
     }
     return hidden + forward(norm.forward(hidden), context);

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
-#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/kernels/recycled.h"
+#include "core/models/recorded_products.h"
 
 namespace calibench {
 
@@ -14,11 +14,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// Tells whoever measures (calibench-bench) that so many operations of matrix products follow.
-#define CALIBENCH_RECORD_PRODUCTS(operations)       \
-    const c10::IValue recorded(double{operations}); \
-    RECORD_FUNCTION("calibench::products", c10::ArrayRef<const c10::IValue>(recorded))
 
 double tokens_of(const at::Tensor& x) { return static_cast<double>(x.numel() / x.size(-1)); }
 
@@ -62,47 +57,39 @@ private:
 };
 
 struct AttentionHalf : torch::autograd::Function<AttentionHalf> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& norm, const at::Tensor& query,
-                              const at::Tensor& key, const at::Tensor& value, const at::Tensor& output, const at::Tensor& cos,
-                              const at::Tensor& sin, int64_t head_dim, double eps, bool keep) {
-        const SelfAttentionWeights weights{norm, query, key, value, output, cos, sin, head_dim, eps};
-        CALIBENCH_RECORD_PRODUCTS(2 * tokens_of(x) * static_cast<double>(2 * query.numel() + 2 * key.numel()) +
-                                  2 * score_operations(weights, x));
+    /// Autograd follows arguments, not members: what may be tuned comes a second time.
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& query, const at::Tensor& key,
+                              const at::Tensor& value, const at::Tensor& output, const SelfAttentionWeights& weights, bool keep) {
+        CALIBENCH_RECORD_PRODUCTS(4 * tokens_of(x) * static_cast<double>(query.numel() + key.numel()) + 2 * score_operations(weights, x));
         SelfAttentionStates states;
         at::Tensor y = recycled(x.sizes(), x.options());
         self_attention_kernels(weights, x)->forward(weights, x, y, keep ? &states : nullptr);
-        if (keep) {
-            context->save_for_backward({x, norm, query, key, value, output, cos, sin, states.inverse_rms, states.normed, states.mixed,
-                                        states.query, states.key, states.value, states.probabilities});
-        }
-        context->saved_data["head_dim"] = head_dim;
-        context->saved_data["eps"] = eps;
+        if (!keep) return y;
+        context->save_for_backward({x, query, key, value, output, weights.norm, weights.cos, weights.sin, states.inverse_rms, states.normed,
+                                    states.mixed, states.query, states.key, states.value, states.probabilities});
+        context->saved_data["head_dim"] = weights.head_dim;
+        context->saved_data["eps"] = weights.eps;
         return y;
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& grads) {
         const auto saved = context->get_saved_variables();
         const at::Tensor& x = saved[0];
-        const SelfAttentionWeights weights{saved[1],
-                                           saved[2],
-                                           saved[3],
-                                           saved[4],
-                                           saved[5],
-                                           saved[6],
-                                           saved[7],
-                                           context->saved_data["head_dim"].toInt(),
-                                           context->saved_data["eps"].toDouble()};
+        SelfAttentionWeights weights;  // the biases are done with
+        weights.query = saved[1], weights.key = saved[2], weights.value = saved[3], weights.output = saved[4];
+        weights.norm = saved[5], weights.cos = saved[6], weights.sin = saved[7];
+        weights.head_dim = context->saved_data["head_dim"].toInt();
+        weights.eps = context->saved_data["eps"].toDouble();
         const SelfAttentionStates states{saved[8], saved[9], saved[10], saved[11], saved[12], saved[13], saved[14]};
-        const auto wanted = [&](size_t input, const at::Tensor& like) { return gradient_if(context->needs_input_grad(input), like); };
-        SelfAttentionGradients gradients{wanted(0, x), wanted(2, weights.query), wanted(3, weights.key), wanted(4, weights.value),
-                                         wanted(5, weights.output)};
+        const auto wanted = [&](size_t input) { return gradient_if(context->needs_input_grad(input), saved[input]); };
+        SelfAttentionGradients gradients{wanted(0), wanted(1), wanted(2), wanted(3), wanted(4)};
         double products = static_cast<double>(weights.output.numel());
         for (const at::Tensor& gradient : {gradients.query, gradients.key, gradients.value, gradients.output})
             if (gradient.defined()) products += static_cast<double>(gradient.numel());
         if (gradients.x.defined()) products += static_cast<double>(weights.query.numel() + 2 * weights.key.numel());
         CALIBENCH_RECORD_PRODUCTS(2 * tokens_of(x) * products + 4 * score_operations(weights, x));
         self_attention_kernels(weights, x)->backward(weights, x, states, grads[0].contiguous(), gradients);
-        return {gradients.x, {}, gradients.query, gradients.key, gradients.value, gradients.output, {}, {}, {}, {}, {}};
+        return {gradients.x, gradients.query, gradients.key, gradients.value, gradients.output, {}, {}};
     }
 
 private:
@@ -128,8 +115,7 @@ std::optional<at::Tensor> fused_mlp_half(const GatedMlpWeights& weights, const a
 
 std::optional<at::Tensor> fused_attention_half(const SelfAttentionWeights& weights, const at::Tensor& x) {
     if (!self_attention_kernels(weights, x)) return std::nullopt;
-    return AttentionHalf::apply(x.contiguous(), weights.norm, weights.query, weights.key, weights.value, weights.output, weights.cos,
-                                weights.sin, weights.head_dim, weights.eps,
+    return AttentionHalf::apply(x.contiguous(), weights.query, weights.key, weights.value, weights.output, weights,
                                 any_requires_grad({x, weights.query, weights.key, weights.value, weights.output}));
 }
 

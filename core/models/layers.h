@@ -24,8 +24,10 @@ struct Linear {
     std::function<at::Tensor(const at::Tensor& output)> transform_output = {};
 
     [[nodiscard]] at::Tensor forward(const at::Tensor& input) const;
-    /// Nothing but the product with its weight: nobody watches, nothing is added.
-    [[nodiscard]] bool is_plain() const { return !bias.defined() && !on_input && !transform_input && !on_output && !transform_output; }
+    /// Nobody watches or changes what goes through.
+    [[nodiscard]] bool is_untouched() const { return !on_input && !transform_input && !on_output && !transform_output; }
+    /// Nothing but the product with its weight.
+    [[nodiscard]] bool is_plain() const { return is_untouched() && !bias.defined(); }
 };
 
 /// A place where attention's states [batch, heads, seq, head_dim] can be watched and changed.

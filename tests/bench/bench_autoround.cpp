@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/autoround/block_tuner.h"
+#include "core/kernels/recycled.h"
 #include "core/models/causal_lm.h"
 #include "core/quantization/qparams.h"
 #include "tests/bench/benchmarks.h"
@@ -119,6 +120,7 @@ void run(const Options& options) {
         at::NoGradGuard no_grad;
         samples.inputs = model->embed(ids);
     }
+    const RecycledMemory recycled_memory;
     at::Tensor float_inputs = samples.inputs;
     std::vector<BlockTime> times;
     for (int64_t index = 0; index < std::min(options.blocks, model->config().num_hidden_layers); ++index) {

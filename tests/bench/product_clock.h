@@ -4,7 +4,9 @@
 
 namespace calibench::bench {
 
-/// While it lives: how much of the time goes to matrix products and attention, and how many floating point operations they are.
+/// While it lives: how much of the time goes to matrix products and attention, and how many floating point operations they are. The
+/// fused halves of a block count as a whole, with the norm, activation and packing that they do between their products; their operations
+/// are those of the products alone, and of attention only what the causal rule lets through.
 class ProductClock {
 public:
     ProductClock();

@@ -31,15 +31,22 @@ CALIBENCH_TARGET_BF16 CALIBENCH_INLINE Float load(const uint16_t* from) {
     return reinterpret_cast<Float>(__builtin_convertvector(half, Uint) << 16);
 }
 CALIBENCH_TARGET_BF16 CALIBENCH_INLINE void store(float* to, Float x) { std::memcpy(to, &x, sizeof x); }
-CALIBENCH_TARGET_BF16 CALIBENCH_INLINE void store(uint16_t* to, Float x) {
+CALIBENCH_TARGET_BF16 CALIBENCH_INLINE Half narrowed(Float x) {
     const __m256bh rounded = _mm512_cvtneps_pbh(x);
-    std::memcpy(to, &rounded, sizeof rounded);
+    Half half;
+    std::memcpy(&half, &rounded, sizeof half);
+    return half;
 }
+CALIBENCH_TARGET_BF16 CALIBENCH_INLINE void store(uint16_t* to, Half x) { std::memcpy(to, &x, sizeof x); }
+CALIBENCH_TARGET_BF16 CALIBENCH_INLINE void store(uint16_t* to, Float x) { store(to, narrowed(x)); }
 /// Rounded to bfloat16.
 CALIBENCH_TARGET_BF16 CALIBENCH_INLINE Float rounded(Float x) {
-    uint16_t narrow[16];
-    store(narrow, x);
-    return load(narrow);
+    return reinterpret_cast<Float>(__builtin_convertvector(narrowed(x), Uint) << 16);
+}
+/// Elements of two rows of a packed operand, one after the other by columns.
+CALIBENCH_TARGET_BF16 CALIBENCH_INLINE void store_pairs(uint16_t* to, Half first, Half second) {
+    const Uint pairs = __builtin_convertvector(first, Uint) | __builtin_convertvector(second, Uint) << 16;
+    std::memcpy(to, &pairs, sizeof pairs);
 }
 
 /// Of all lanes.

@@ -29,17 +29,22 @@ struct Tile {
 };
 
 void compute(const Tile& tile, int64_t tokens, int64_t most_rows) {
-    const auto& [grad_y, x, result] = *tile.gradient;
-    const int64_t rows = std::min(most_rows, result.size(0) - tile.row), columns = std::min(tile_columns, result.size(1) - tile.column);
+    const auto& [left, right, result, is_transposed] = *tile.gradient;
+    const int64_t rows = std::min(most_rows, left.columns() - tile.row), columns = std::min(tile_columns, right.columns() - tile.column);
     Scratch scratch;
     float* sums = scratch.floats(tile_rows * tile_columns);
     for (int64_t token = 0; token < tokens; token += depth) {
         for (int64_t column = 0; column < columns; column += panel_columns) {
-            multiply({grad_y.row(tile.row) + token, grad_y.stride()}, x.panel(tile.column + column, token), rows,
+            multiply({left.row(tile.row) + token, left.stride()}, right.panel(tile.column + column, token), rows,
                      std::min(depth, tokens - token), {sums + column, columns}, token > 0);
         }
     }
-    narrow(sums, columns, rows, columns, mutable_elements(result) + tile.row * result.size(1) + tile.column, result.size(1));
+    uint16_t* to = mutable_elements(result);
+    const int64_t stride = result.size(1);
+    if (is_transposed)
+        narrow_transposed(sums, columns, rows, columns, to + tile.column * stride + tile.row, stride);
+    else
+        narrow(sums, columns, rows, columns, to + tile.row * stride + tile.column, stride);
 }
 
 }  // namespace
@@ -115,8 +120,8 @@ void weight_gradients(const std::vector<WeightGradient>& gradients, int64_t toke
         std::vector<Tile> tiles;
         for (const WeightGradient& gradient : gradients) {
             if (!gradient.result.defined()) continue;
-            for (int64_t row = 0; row < gradient.result.size(0); row += rows) {
-                for (int64_t column = 0; column < gradient.result.size(1); column += tile_columns)
+            for (int64_t row = 0; row < gradient.left.columns(); row += rows) {
+                for (int64_t column = 0; column < gradient.right.columns(); column += tile_columns)
                     tiles.push_back({&gradient, row, column});
             }
         }
@@ -124,7 +129,7 @@ void weight_gradients(const std::vector<WeightGradient>& gradients, int64_t toke
     };
     int64_t rows = tile_rows;
     std::vector<Tile> tiles = tiles_of(rows);
-    while (rows > 32 && static_cast<int64_t>(tiles.size()) < 4 * at::get_num_threads()) tiles = tiles_of(rows /= 2);
+    while (rows > 32 && static_cast<int64_t>(tiles.size()) < 4 * at::get_num_threads()) tiles = tiles_of(rows = rows / 64 * 32);
     share_out(static_cast<int64_t>(tiles.size()), [&](int64_t i) { compute(tiles[static_cast<size_t>(i)], tokens, rows); });
 }
 

@@ -46,6 +46,8 @@ public:
 
     /// The panel that starts at a column, a multiple of panel_columns, from row k on.
     [[nodiscard]] Right panel(int64_t column, int64_t k = 0) const;
+    /// Where it has its pairs of rows.
+    [[nodiscard]] uint16_t* at(int64_t column, int64_t k) const { return const_cast<uint16_t*>(panel(column, k).panel); }
     /// Takes rows [rows, columns], `stride` apart, for row k and a panel's first column on.
     void put(const uint16_t* from, int64_t stride, int64_t rows, int64_t columns, int64_t k, int64_t column) const;
     [[nodiscard]] const at::Tensor& panels() const { return panels_; }
@@ -63,21 +65,25 @@ void multiply(Left left, const Packed& right, int64_t rows, int64_t k, Sums sums
 class TransposedStates {
 public:
     TransposedStates(int64_t tokens, int64_t columns, const at::TensorOptions& options);
+    explicit TransposedStates(at::Tensor states) : states_(std::move(states)) {}
     /// Takes states [rows, columns], `stride` apart, for a token on and a column on.
     void put(const uint16_t* states, int64_t stride, int64_t rows, int64_t columns, int64_t token, int64_t column) const;
     [[nodiscard]] const uint16_t* row(int64_t column) const { return elements(states_) + column * stride(); }
     [[nodiscard]] int64_t stride() const { return states_.size(1); }
     [[nodiscard]] int64_t columns() const { return states_.size(0); }
+    [[nodiscard]] const at::Tensor& states() const { return states_; }
 
 private:
     at::Tensor states_;
 };
 
-/// d loss / d weight [out, in] of y = x weight^T.
+/// d loss / d weight [out, in] of y = x weight^T, a product over the tokens: of grad_y and x as left and right operand, or, to
+/// transpose the fewer columns, of x and grad_y; then the sums are the result's transpose.
 struct WeightGradient {
-    const TransposedStates& grad_y;
-    Packed x;                  ///< [tokens, in]
+    TransposedStates left;
+    Packed right;
     const at::Tensor& result;  ///< undefined: not wanted
+    bool is_transposed = false;
 };
 /// Of several weights at once, so that no thread waits for another between them.
 void weight_gradients(const std::vector<WeightGradient>& gradients, int64_t tokens);

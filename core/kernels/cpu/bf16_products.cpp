@@ -2,6 +2,7 @@
 
 #if defined(CALIBENCH_BF16_PRODUCTS)
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -117,9 +118,21 @@ CALIBENCH_TARGET_BF16 void narrow(const float* sums, int64_t stride, int64_t row
     }
 }
 
+CALIBENCH_TARGET_BF16 void narrow_transposed(const float* sums, int64_t stride, int64_t rows, int64_t columns, uint16_t* to,
+                                             int64_t to_stride) {
+    Words words[16];
+    for (int64_t row = 0; row < rows; row += 16) {
+        for (int64_t column = 0; column < columns; column += 16) {
+            for (int64_t i = 0; i < 16; ++i) words[i] = reinterpret_cast<Words>(load(sums + (row + i) * stride + column));
+            turn(words);
+            for (int64_t i = 0; i < 16; ++i) store(to + (column + i) * to_stride + row, reinterpret_cast<Float>(words[i]));
+        }
+    }
+}
+
 void share_out(int64_t items, const std::function<void(int64_t item)>& body) {
     std::atomic<int64_t> next{0};
-    parallel_for(at::get_num_threads(), 1, [&](int64_t, int64_t) {
+    parallel_for(std::min<int64_t>(items, at::get_num_threads()), 1, [&](int64_t, int64_t) {
         for (int64_t item; (item = next.fetch_add(1)) < items;) body(item);
         release();
     });

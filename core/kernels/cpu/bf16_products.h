@@ -46,6 +46,8 @@ void multiply(Left left, Right right, int64_t rows, int64_t columns, int64_t k, 
 /// Gives the matrix unit back; at the end of every thread's share of products.
 void release();
 
+/// to[column][row] = sums[row][column], rounded to bfloat16.
+void narrow_transposed(const float* sums, int64_t stride, int64_t rows, int64_t columns, uint16_t* to, int64_t to_stride);
 /// Rounds sums[rows, columns] to bfloat16.
 void narrow(const float* sums, int64_t stride, int64_t rows, int64_t columns, uint16_t* to, int64_t to_stride);
 

@@ -28,30 +28,54 @@ struct Sizes {
     [[nodiscard]] int64_t chunks() const { return (tokens + chunk_tokens - 1) / chunk_tokens; }
 };
 
-/// From the sums of gate and up, [rows, width] each: the activation, and what the backward multiplies its gradient by: [rows, 2, width].
-CALIBENCH_TARGET_BF16 void activate(const float* gate, const float* up, int64_t rows, int64_t width, uint16_t* activated, int64_t stride,
-                                    uint16_t* slopes) {
-    for (int64_t row = 0; row < rows; ++row) {
+/// What is computed between the products for one panel of some tokens.
+struct PanelOfTokens {
+    int64_t rows, width;
+    int64_t stride;  ///< between rows of the results that the next product takes as left operand
+
+    /// From the sums of gate and up, [rows, width] each: the activation, also packed in pairs of rows, and what the backward multiplies
+    /// its gradient by, [rows, 2, width]; the latter two may be null.
+    void activate(const float* gate, const float* up, uint16_t* activated, uint16_t* pairs, uint16_t* slopes) const;
+    /// The gradients of gate and up from that of the activation, as rows and packed in pairs of them.
+    void activate_backward(const float* grad, const uint16_t* slopes, uint16_t* gate, uint16_t* up, uint16_t* gate_pairs,
+                           uint16_t* up_pairs) const;
+};
+
+CALIBENCH_TARGET_BF16 void PanelOfTokens::activate(const float* gate, const float* up, uint16_t* activated, uint16_t* pairs,
+                                                   uint16_t* slopes) const {
+    for (int64_t row = 0; row < rows; row += 2) {
         for (int64_t i = 0; i < width; i += 16) {
-            const auto x = rounded(load(gate + row * width + i)), factor = rounded(load(up + row * width + i));
-            const auto share = reciprocal(1.0f + exp(-x));
-            const auto silu = rounded(x * share);
-            store(activated + row * stride + i, silu * factor);
-            if (slopes == nullptr) continue;
-            store(slopes + row * 2 * width + i, factor * share * (1.0f + x * (1.0f - share)));
-            store(slopes + row * 2 * width + width + i, silu);
+            Half results[2];
+            for (int64_t r = 0; r < 2; ++r) {
+                const auto x = rounded(load(gate + (row + r) * width + i)), factor = rounded(load(up + (row + r) * width + i));
+                const auto share = reciprocal(1.0f + exp(-x));
+                const auto silu = rounded(x * share);
+                results[r] = narrowed(silu * factor);
+                store(activated + (row + r) * stride + i, results[r]);
+                if (slopes == nullptr) continue;
+                store(slopes + (row + r) * 2 * width + i, factor * share * (1.0f + x * (1.0f - share)));
+                store(slopes + (row + r) * 2 * width + width + i, silu);
+            }
+            if (pairs) store_pairs(pairs + row * width + 2 * i, results[0], results[1]);
         }
     }
 }
 
-/// The gradients of gate and up from that of the activation.
-CALIBENCH_TARGET_BF16 void activate_backward(const float* grad, const uint16_t* slopes, int64_t rows, int64_t width, uint16_t* gate,
-                                             uint16_t* up, int64_t stride) {
-    for (int64_t row = 0; row < rows; ++row) {
+CALIBENCH_TARGET_BF16 void PanelOfTokens::activate_backward(const float* grad, const uint16_t* slopes, uint16_t* gate, uint16_t* up,
+                                                            uint16_t* gate_pairs, uint16_t* up_pairs) const {
+    for (int64_t row = 0; row < rows; row += 2) {
         for (int64_t i = 0; i < width; i += 16) {
-            const auto g = load(grad + row * width + i);
-            store(gate + row * stride + i, g * load(slopes + row * 2 * width + i));
-            store(up + row * stride + i, g * load(slopes + row * 2 * width + width + i));
+            Half gates[2], ups[2];
+            for (int64_t r = 0; r < 2; ++r) {
+                const auto g = load(grad + (row + r) * width + i);
+                const uint16_t* slope = slopes + (row + r) * 2 * width + i;
+                gates[r] = narrowed(g * load(slope));
+                ups[r] = narrowed(g * load(slope + width));
+                store(gate + (row + r) * stride + i, gates[r]);
+                store(up + (row + r) * stride + i, ups[r]);
+            }
+            store_pairs(gate_pairs + row * width + 2 * i, gates[0], gates[1]);
+            store_pairs(up_pairs + row * width + 2 * i, ups[0], ups[1]);
         }
     }
 }
@@ -61,12 +85,13 @@ void forward(const GatedMlpWeights& weights, const at::Tensor& x, at::Tensor& y,
     const auto [tokens, hidden, intermediate, chunk_tokens] = sizes;
     const Packed gate = Packed::transposed(weights.gate), up = Packed::transposed(weights.up), down = Packed::transposed(weights.down);
     const at::Tensor inverse_rms = recycled({tokens}, x.options().dtype(at::kFloat));
-    std::optional<Packed> normed_states, activated_states;
+    std::optional<TransposedStates> normed_states;
+    std::optional<Packed> activated_states;
     uint16_t* slopes = nullptr;
     if (states) {
         normed_states.emplace(tokens, hidden, x.options());
         activated_states.emplace(tokens, intermediate, x.options());
-        *states = {inverse_rms, normed_states->panels(), activated_states->panels(), recycled({tokens * intermediate * 2}, x.options())};
+        *states = {inverse_rms, normed_states->states(), activated_states->panels(), recycled({tokens * intermediate * 2}, x.options())};
         slopes = mutable_elements(states->slopes);
     }
     const int64_t normed_stride = spread(hidden), group_stride = spread(group_columns);
@@ -88,10 +113,10 @@ void forward(const GatedMlpWeights& weights, const at::Tensor& x, at::Tensor& y,
                 const int64_t width = gate_panel.width;
                 multiply({normed, normed_stride}, gate_panel, rows, hidden, {gate_sums, width});
                 multiply({normed, normed_stride}, up_panel, rows, hidden, {up_sums, width});
-                activate(gate_sums, up_sums, rows, width, activated + column - begin, group_stride,
-                         states ? slopes + 2 * (column * tokens + token * width) : nullptr);
+                PanelOfTokens{rows, width, group_stride}.activate(gate_sums, up_sums, activated + column - begin,
+                                                                  states ? activated_states->at(column, token) : nullptr,
+                                                                  states ? slopes + 2 * (column * tokens + token * width) : nullptr);
             }
-            if (states) activated_states->put(activated, group_stride, rows, columns, token, begin);
             multiply({activated, group_stride}, down, rows, columns, {sums, hidden}, begin > 0, begin);
         }
         add_residual(sums, elements(x) + token * hidden, rows * hidden, mutable_elements(y) + token * hidden);
@@ -103,8 +128,8 @@ void backward(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMl
     const Sizes sizes(weights, x);
     const auto [tokens, hidden, intermediate, chunk_tokens] = sizes;
     const Packed gate = Packed::plain(weights.gate), up = Packed::plain(weights.up), down = Packed::plain(weights.down);
-    const TransposedStates grad_y_t(tokens, hidden, x.options()), grad_gate_t(tokens, intermediate, x.options()),
-        grad_up_t(tokens, intermediate, x.options());
+    const TransposedStates grad_y_states(tokens, hidden, x.options());
+    const Packed grad_gate_states(tokens, intermediate, x.options()), grad_up_states(tokens, intermediate, x.options());
     const int64_t group_stride = spread(group_columns);
     share_out(sizes.chunks(), [&](int64_t chunk) {
         const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
@@ -114,18 +139,17 @@ void backward(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMl
         float* panel_sums = scratch.floats(chunk_tokens * panel_columns);
         float* sums = scratch.floats(chunk_tokens * hidden);
         const uint16_t* grad = elements(grad_y) + token * hidden;
-        grad_y_t.put(grad, hidden, rows, hidden, token, 0);
+        grad_y_states.put(grad, hidden, rows, hidden, token, 0);
         for (int64_t begin = 0; begin < intermediate; begin += group_columns) {
             const int64_t columns = std::min(group_columns, intermediate - begin);
             for (int64_t column = begin; column < begin + columns; column += panel_columns) {
                 const Right down_panel = down.panel(column);
                 const int64_t width = down_panel.width;
                 multiply({grad, hidden}, down_panel, rows, hidden, {panel_sums, width});
-                activate_backward(panel_sums, elements(states.slopes) + 2 * (column * tokens + token * width), rows, width,
-                                  grad_gate + column - begin, grad_up + column - begin, group_stride);
+                PanelOfTokens{rows, width, group_stride}.activate_backward(
+                    panel_sums, elements(states.slopes) + 2 * (column * tokens + token * width), grad_gate + column - begin,
+                    grad_up + column - begin, grad_gate_states.at(column, token), grad_up_states.at(column, token));
             }
-            grad_gate_t.put(grad_gate, group_stride, rows, columns, token, begin);
-            grad_up_t.put(grad_up, group_stride, rows, columns, token, begin);
             multiply({grad_gate, group_stride}, gate, rows, columns, {sums, hidden}, begin > 0, begin);
             multiply({grad_up, group_stride}, up, rows, columns, {sums, hidden}, true, begin);
         }
@@ -133,8 +157,10 @@ void backward(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMl
                            states.inverse_rms.const_data_ptr<float>() + token, rows, hidden,
                            mutable_elements(gradients.x) + token * hidden);
     });
-    const Packed activated(states.activated, tokens, intermediate), normed(states.normed, tokens, hidden);
-    weight_gradients({{grad_y_t, activated, gradients.down}, {grad_gate_t, normed, gradients.gate}, {grad_up_t, normed, gradients.up}},
+    const TransposedStates normed(states.normed);
+    weight_gradients({{grad_y_states, Packed(states.activated, tokens, intermediate), gradients.down},
+                      {normed, grad_gate_states, gradients.gate, true},
+                      {normed, grad_up_states, gradients.up, true}},
                      tokens);
 }
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/cpu/bf16_attention.h"
 #include "core/kernels/cpu/bf16_operands.h"
 #include "core/kernels/cpu/bf16_products.h"
 #include "core/kernels/cpu/bf16_residual.h"
@@ -39,92 +39,22 @@ struct Sizes {
     [[nodiscard]] int64_t state_at(int64_t count, int64_t head, int64_t token) const {
         return ((token / seq * count + head) * seq + token % seq) * head_dim;
     }
+    /// Calls body(first row, its token, number of rows) for each sample's part of a chunk of tokens.
+    template <typename Body>
+    void by_sample(int64_t token, int64_t rows, const Body& body) const {
+        for (int64_t row = 0; row < rows;) {
+            const int64_t count = std::min(rows - row, seq - (token + row) % seq);
+            body(row, token + row, count);
+            row += count;
+        }
+    }
     [[nodiscard]] float scale() const { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim))); }
 };
 
-/// Angles of tokens.
-struct Angles {
-    const uint16_t *cos, *sin;
-    int64_t seq, head_dim;
-    bool per_sample;
-    Angles(const SelfAttentionWeights& weights, const Sizes& sizes)
-        : cos(elements(weights.cos)),
-          sin(elements(weights.sin)),
-          seq(sizes.seq),
-          head_dim(sizes.head_dim),
-          per_sample(weights.cos.size(0) > 1) {}
-    [[nodiscard]] int64_t at(int64_t token) const { return (per_sample ? token : token % seq) * head_dim; }
-};
-
-/// A head's sums of `rows` tokens, rounded as the projection's output and rotated.
-CALIBENCH_TARGET_BF16 void rotate(const float* sums, const Angles& angles, int64_t token, int64_t rows, const Sizes& sizes, int64_t count,
-                                  int64_t head, uint16_t* states) {
-    const int64_t half = sizes.head_dim / 2;
-    for (int64_t row = 0; row < rows; ++row, sums += sizes.head_dim) {
-        const uint16_t *cos = angles.cos + angles.at(token + row), *sin = angles.sin + angles.at(token + row);
-        uint16_t* to = states + sizes.state_at(count, head, token + row);
-        for (int64_t i = 0; i < half; i += 16) {
-            const auto low = rounded(load(sums + i)), high = rounded(load(sums + half + i));
-            const auto c = load(cos + i), s = load(sin + i);
-            store(to + i, rounded(low * c) - rounded(high * s));
-            store(to + half + i, rounded(high * c) + rounded(low * s));
-        }
-    }
-}
-
-/// A head's gradients of the tokens of one sample, turned back.
-CALIBENCH_TARGET_BF16 void rotate_back(const float* grads, const Angles& angles, int64_t token, int64_t rows, uint16_t* to) {
-    const int64_t half = angles.head_dim / 2;
-    for (int64_t row = 0; row < rows; ++row, grads += angles.head_dim, to += angles.head_dim) {
-        const uint16_t *cos = angles.cos + angles.at(token + row), *sin = angles.sin + angles.at(token + row);
-        for (int64_t i = 0; i < half; i += 16) {
-            const auto low = load(grads + i), high = load(grads + half + i);
-            const auto c = load(cos + i), s = load(sin + i);
-            store(to + i, low * c + high * s);
-            store(to + half + i, high * c - low * s);
-        }
-    }
-}
-
-/// Rows of heads [rows, head_dim] that lie by head.
-CALIBENCH_TARGET_BF16 void narrow_by_head(const float* sums, int64_t token, int64_t rows, const Sizes& sizes, int64_t count, int64_t head,
-                                          uint16_t* states) {
-    for (int64_t row = 0; row < rows; ++row)
-        narrow(sums + row * sizes.head_dim, sizes.head_dim, 1, sizes.head_dim, states + sizes.state_at(count, head, token + row),
-               sizes.head_dim);
-}
-
-/// Scores of queries from `query` on -> probabilities, 0 where a key may not be seen; `columns` of them in rows `stride` apart.
-CALIBENCH_TARGET_BF16 void softmax(float* scores, int64_t query, int64_t rows, int64_t columns, float scale, uint16_t* probabilities,
-                                   int64_t stride) {
-    for (int64_t row = 0; row < rows; ++row, scores += columns, probabilities += stride) {
-        const int64_t seen = query + row + 1, end = (seen + 15) / 16 * 16;
-        for (int64_t i = seen; i < end; ++i) scores[i] = -std::numeric_limits<float>::infinity();
-        Float most = load(scores);
-        for (int64_t i = 16; i < end; i += 16) most = larger(most, load(scores + i));
-        const float top = largest(most);
-        Float total = {};
-        for (int64_t i = 0; i < end; i += 16) {
-            const Float x = (load(scores + i) - top) * scale;
-            const Float power = x < -80.0f ? Float{} : exp(x);
-            store(scores + i, power);
-            total += power;
-        }
-        const float inverse = 1.0f / sum(total);
-        for (int64_t i = 0; i < end; i += 16) store(probabilities + i, load(scores + i) * inverse);
-        for (int64_t i = end; i < columns; i += 16) store(probabilities + i, Float{});
-    }
-}
-
-/// d loss / d scores = scale * p * (grad - sum(p * grad)); zero by itself where p is.
-CALIBENCH_TARGET_BF16 void softmax_backward(const uint16_t* probabilities, int64_t stride, const float* grad, int64_t rows, int64_t columns,
-                                            float scale, uint16_t* grad_scores, int64_t grad_stride) {
-    for (int64_t row = 0; row < rows; ++row, probabilities += stride, grad += columns, grad_scores += grad_stride) {
-        Float products = {};
-        for (int64_t i = 0; i < columns; i += 16) products += load(probabilities + i) * load(grad + i);
-        const float mean = sum(products);
-        for (int64_t i = 0; i < columns; i += 16) store(grad_scores + i, load(probabilities + i) * (load(grad + i) - mean) * scale);
-    }
+/// Angles of tokens from one on, as far as its sample goes.
+Angles angles_from(int64_t token, const SelfAttentionWeights& weights, const Sizes& sizes) {
+    const int64_t at = (weights.cos.size(0) > 1 ? token : token % sizes.seq) * sizes.head_dim;
+    return {elements(weights.cos) + at, elements(weights.sin) + at, sizes.head_dim};
 }
 
 /// Rows [rows, columns] as a right operand of one panel.
@@ -165,7 +95,7 @@ void attend(const Sizes& sizes, int64_t sample, int64_t group, const SelfAttenti
             const int64_t rows = std::min(query_rows, seq - query), columns = query + rows;
             uint16_t* seen = probabilities + query * seq;
             multiply({queries + query * head_dim, head_dim}, {keys, seq}, rows, columns, head_dim, {scores, columns});
-            softmax(scores, query, rows, columns, sizes.scale(), seen, seq);
+            Scores{query, rows, columns, sizes.scale(), seq}.softmax(scores, seen);
             multiply({seen, seq}, {values, head_dim}, rows, head_dim, columns, {sums, head_dim});
             narrow(sums, head_dim, rows, head_dim, mutable_elements(mixed) + ((sample * seq + query) * sizes.heads + head) * head_dim,
                    sizes.heads * head_dim);
@@ -177,12 +107,11 @@ void forward(const SelfAttentionWeights& weights, const at::Tensor& x, at::Tenso
     const Sizes sizes(weights, x);
     const int64_t tokens = sizes.tokens, hidden = sizes.hidden, head_dim = sizes.head_dim, width = sizes.heads * head_dim;
     const int64_t chunk_tokens = sizes.chunk_tokens;
-    const Angles angles(weights, sizes);
     const Packed query = Packed::transposed(weights.query), key = Packed::transposed(weights.key),
                  value = Packed::transposed(weights.value), output = Packed::transposed(weights.output);
     const auto empty = [&](int64_t count) { return recycled({count}, x.options()); };
     const SelfAttentionStates states{recycled({tokens}, x.options().dtype(at::kFloat)),
-                                     kept ? empty(tokens * hidden) : at::Tensor(),
+                                     kept ? TransposedStates(tokens, hidden, x.options()).states() : at::Tensor(),
                                      kept ? empty(tokens * width) : at::Tensor(),
                                      empty(tokens * width),
                                      empty(tokens * sizes.groups * head_dim),
@@ -196,20 +125,23 @@ void forward(const SelfAttentionWeights& weights, const at::Tensor& x, at::Tenso
         float* sums = scratch.floats(chunk_tokens * head_dim);
         normalize(elements(x) + token * hidden, elements(weights.norm), weights.eps, rows, hidden, normed, stride,
                   states.inverse_rms.mutable_data_ptr<float>() + token);
-        if (kept) Packed(states.normed, tokens, hidden).put(normed, stride, rows, hidden, token, 0);
-        const auto project = [&](const Packed& weight, int64_t head) {
-            multiply_head({normed, stride}, weight, head, head_dim, rows, hidden, sums);
+        if (kept) TransposedStates(states.normed).put(normed, stride, rows, hidden, token, 0);
+        const auto project = [&](const Packed& weight, const at::Tensor& bias, int64_t count, const at::Tensor& results, bool is_rotated) {
+            for (int64_t head = 0; head < count; ++head) {
+                multiply_head({normed, stride}, weight, head, head_dim, rows, hidden, sums);
+                if (bias.defined()) add_bias(elements(bias) + head * head_dim, rows, head_dim, sums);
+                sizes.by_sample(token, rows, [&](int64_t row, int64_t first, int64_t part) {
+                    uint16_t* to = mutable_elements(results) + sizes.state_at(count, head, first);
+                    if (is_rotated)
+                        rotate(sums + row * head_dim, angles_from(first, weights, sizes), part, to);
+                    else
+                        narrow(sums + row * head_dim, head_dim, part, head_dim, to, head_dim);
+                });
+            }
         };
-        for (int64_t head = 0; head < sizes.heads; ++head) {
-            project(query, head);
-            rotate(sums, angles, token, rows, sizes, sizes.heads, head, mutable_elements(states.query));
-        }
-        for (int64_t group = 0; group < sizes.groups; ++group) {
-            project(key, group);
-            rotate(sums, angles, token, rows, sizes, sizes.groups, group, mutable_elements(states.key));
-            project(value, group);
-            narrow_by_head(sums, token, rows, sizes, sizes.groups, group, mutable_elements(states.value));
-        }
+        project(query, weights.query_bias, sizes.heads, states.query, true);
+        project(key, weights.key_bias, sizes.groups, states.key, true);
+        project(value, weights.value_bias, sizes.groups, states.value, false);
     });
     share_out(sizes.batch * sizes.groups, [&](int64_t item) { attend(sizes, item / sizes.groups, item % sizes.groups, states, mixed); });
     share_out(sizes.chunks(), [&](int64_t chunk) {
@@ -224,13 +156,12 @@ void forward(const SelfAttentionWeights& weights, const at::Tensor& x, at::Tenso
     if (kept) *kept = states;
 }
 
-/// The gradients of one sample's heads that share keys, as left operands of the weights' gradients and, where wanted, by token.
+/// The gradients of one sample's heads that share keys, as right operands of the weights' gradients and, where wanted, by token.
 struct HeadGradients {
-    const TransposedStates &query, &key, &value;
+    const Packed &query, &key, &value;
     uint16_t* by_token;  ///< [tokens, (heads + 2 groups) * head_dim] or null
 
-    void put(const TransposedStates& to, const uint16_t* grads, const Sizes& sizes, int64_t sample, int64_t head,
-             int64_t first_head) const {
+    void put(const Packed& to, const uint16_t* grads, const Sizes& sizes, int64_t sample, int64_t head, int64_t first_head) const {
         to.put(grads, sizes.head_dim, sizes.seq, sizes.head_dim, sample * sizes.seq, head * sizes.head_dim);
         if (by_token == nullptr) return;
         const int64_t width = (sizes.heads + 2 * sizes.groups) * sizes.head_dim;
@@ -248,48 +179,49 @@ void attend_backward(const Sizes& sizes, const Angles& angles, int64_t sample, i
     Scratch scratch;
     uint16_t* keys = scratch.halves(sizes.head_size());
     uint16_t* values = scratch.halves(sizes.head_size());
-    uint16_t* packed_grad = scratch.halves(sizes.head_size());
-    uint16_t* packed_query = scratch.halves(sizes.head_size());
+    uint16_t* grad_across = scratch.halves(head_dim * across);
+    uint16_t* query_across = scratch.halves(head_dim * across);
     uint16_t* grad_scores = scratch.halves(query_rows * seq);
-    uint16_t* probabilities_t = scratch.halves(seq * across);
-    uint16_t* grad_scores_t = scratch.halves(seq * across);
-    uint16_t* rounded = scratch.halves(sizes.head_size());
+    uint16_t* score_pairs = scratch.halves(seq * seq);
+    uint16_t* probability_pairs = scratch.halves(seq * seq);
+    uint16_t* narrow_states = scratch.halves(sizes.head_size());
+    uint16_t* turned = scratch.halves(sizes.head_size());
     float* grad_probabilities = scratch.floats(query_rows * seq);
     float* grad_query = scratch.floats(sizes.head_size());
-    float* grad_key = scratch.floats(sizes.head_size());
-    float* grad_value = scratch.floats(sizes.head_size());
+    float* grad_key_across = scratch.floats(sizes.head_size());
+    float* grad_value_across = scratch.floats(sizes.head_size());
     pack_as_panel(elements(states.key) + at_group, seq, head_dim, keys);
     pack_transposed_as_panel(elements(states.value) + at_group, seq, head_dim, values);
     for (int64_t head = group * shared; head < (group + 1) * shared; ++head) {
         const int64_t at_head = (sample * sizes.heads + head) * sizes.head_size();
         const uint16_t* grad = elements(grad_mixed) + at_head;
-        pack_as_panel(grad, seq, head_dim, packed_grad);
-        pack_as_panel(elements(states.query) + at_head, seq, head_dim, packed_query);
+        transpose(grad, head_dim, seq, head_dim, grad_across, across);
+        transpose(elements(states.query) + at_head, head_dim, seq, head_dim, query_across, across);
         for (int64_t query = 0; query < seq; query += query_rows) {
             const int64_t rows = std::min(query_rows, seq - query), columns = query + rows;
             const uint16_t* seen = elements(states.probabilities) + ((sample * sizes.heads + head) * seq + query) * seq;
             multiply({grad + query * head_dim, head_dim}, {values, seq}, rows, columns, head_dim, {grad_probabilities, columns});
-            softmax_backward(seen, seq, grad_probabilities, rows, columns, sizes.scale(), grad_scores, seq);
+            Scores{query, rows, columns, sizes.scale(), seq}.softmax_backward(seen, grad_probabilities, grad_scores,
+                                                                              score_pairs + query * seq, probability_pairs + query * seq);
             multiply({grad_scores, seq}, {keys, head_dim}, rows, head_dim, columns, {grad_query + query * head_dim, head_dim});
-            transpose(seen, seq, rows, columns, probabilities_t + query, across);
-            transpose(grad_scores, seq, rows, columns, grad_scores_t + query, across);
         }
         // A key is seen by the queries from it on.
         const bool add = head > group * shared;
         for (int64_t key = 0; key < seq; key += query_rows) {
-            const int64_t rows = std::min(query_rows, seq - key), from = key * across + key;
-            multiply({probabilities_t + from, across}, {packed_grad + key * head_dim, head_dim}, rows, head_dim, seq - key,
-                     {grad_value + key * head_dim, head_dim}, add);
-            multiply({grad_scores_t + from, across}, {packed_query + key * head_dim, head_dim}, rows, head_dim, seq - key,
-                     {grad_key + key * head_dim, head_dim}, add);
+            const int64_t columns = std::min(query_rows, seq - key), from = key * seq + 2 * key;
+            multiply({grad_across + key, across}, {probability_pairs + from, seq}, head_dim, columns, seq - key,
+                     {grad_value_across + key, seq}, add);
+            multiply({query_across + key, across}, {score_pairs + from, seq}, head_dim, columns, seq - key, {grad_key_across + key, seq},
+                     add);
         }
-        rotate_back(grad_query, angles, sample * seq, seq, rounded);
-        results.put(results.query, rounded, sizes, sample, head, 0);
+        rotate_back(grad_query, angles, seq, turned);
+        results.put(results.query, turned, sizes, sample, head, 0);
     }
-    rotate_back(grad_key, angles, sample * seq, seq, rounded);
-    results.put(results.key, rounded, sizes, sample, group, sizes.heads);
-    narrow(grad_value, head_dim, seq, head_dim, rounded, head_dim);
-    results.put(results.value, rounded, sizes, sample, group, sizes.heads + sizes.groups);
+    narrow_transposed(grad_key_across, seq, head_dim, seq, narrow_states, head_dim);
+    rotate_back(narrow_states, angles, seq, turned);
+    results.put(results.key, turned, sizes, sample, group, sizes.heads);
+    narrow_transposed(grad_value_across, seq, head_dim, seq, narrow_states, head_dim);
+    results.put(results.value, narrow_states, sizes, sample, group, sizes.heads + sizes.groups);
 }
 
 /// From the gradients by token to those of x.
@@ -315,34 +247,38 @@ void backward(const SelfAttentionWeights& weights, const at::Tensor& x, const Se
     const Sizes sizes(weights, x);
     const int64_t tokens = sizes.tokens, hidden = sizes.hidden, head_dim = sizes.head_dim, width = sizes.heads * head_dim;
     const int64_t chunk_tokens = sizes.chunk_tokens;
-    const Angles angles(weights, sizes);
     const Packed output = Packed::plain(weights.output);
     const at::Tensor grad_mixed = recycled({tokens * width}, x.options());
-    const auto transposed = [&](const at::Tensor& weight) { return TransposedStates(tokens, weight.size(0), x.options()); };
-    const TransposedStates grad_y_t = transposed(weights.output), grad_query_t = transposed(weights.query),
-                           grad_key_t = transposed(weights.key), grad_value_t = transposed(weights.value);
+    const auto packed_like = [&](const at::Tensor& weight) { return Packed(tokens, weight.size(0), x.options()); };
+    const TransposedStates grad_y_states(tokens, hidden, x.options());
+    const Packed grad_query = packed_like(weights.query), grad_key = packed_like(weights.key), grad_value = packed_like(weights.value);
     share_out(sizes.chunks(), [&](int64_t chunk) {
         const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
         const uint16_t* grad = elements(grad_y) + token * hidden;
         Scratch scratch;
         float* sums = scratch.floats(chunk_tokens * head_dim);
-        grad_y_t.put(grad, hidden, rows, hidden, token, 0);
+        grad_y_states.put(grad, hidden, rows, hidden, token, 0);
         for (int64_t head = 0; head < sizes.heads; ++head) {
             multiply_head({grad, hidden}, output, head, head_dim, rows, hidden, sums);
-            narrow_by_head(sums, token, rows, sizes, sizes.heads, head, mutable_elements(grad_mixed));
+            sizes.by_sample(token, rows, [&](int64_t row, int64_t first, int64_t part) {
+                uint16_t* to = mutable_elements(grad_mixed) + sizes.state_at(sizes.heads, head, first);
+                narrow(sums + row * head_dim, head_dim, part, head_dim, to, head_dim);
+            });
         }
     });
     at::Tensor by_token;
     if (gradients.x.defined()) by_token = recycled({tokens, (sizes.heads + 2 * sizes.groups) * head_dim}, x.options());
-    const HeadGradients results{grad_query_t, grad_key_t, grad_value_t, by_token.defined() ? mutable_elements(by_token) : nullptr};
-    share_out(sizes.batch * sizes.groups,
-              [&](int64_t item) { attend_backward(sizes, angles, item / sizes.groups, item % sizes.groups, states, grad_mixed, results); });
+    const HeadGradients results{grad_query, grad_key, grad_value, by_token.defined() ? mutable_elements(by_token) : nullptr};
+    share_out(sizes.batch * sizes.groups, [&](int64_t item) {
+        const int64_t sample = item / sizes.groups;
+        attend_backward(sizes, angles_from(sample * sizes.seq, weights, sizes), sample, item % sizes.groups, states, grad_mixed, results);
+    });
     if (gradients.x.defined()) project_back(weights, sizes, x, states, elements(by_token), grad_y, gradients.x);
-    const Packed mixed(states.mixed, tokens, width), normed(states.normed, tokens, hidden);
-    weight_gradients({{grad_y_t, mixed, gradients.output},
-                      {grad_query_t, normed, gradients.query},
-                      {grad_key_t, normed, gradients.key},
-                      {grad_value_t, normed, gradients.value}},
+    const TransposedStates normed(states.normed);
+    weight_gradients({{grad_y_states, Packed(states.mixed, tokens, width), gradients.output},
+                      {normed, grad_query, gradients.query, true},
+                      {normed, grad_key, gradients.key, true},
+                      {normed, grad_value, gradients.value, true}},
                      tokens);
 }
 
@@ -351,6 +287,9 @@ constexpr int64_t most_scores = int64_t{64} << 20;
 
 bool fits(const SelfAttentionWeights& weights, const at::Tensor& x) {
     if (!are_usable({x, weights.norm, weights.query, weights.key, weights.value, weights.output, weights.cos, weights.sin})) return false;
+    for (const at::Tensor& bias : {weights.query_bias, weights.key_bias, weights.value_bias}) {
+        if (bias.defined() && !are_usable({bias})) return false;
+    }
     if (x.dim() != 3 || weights.head_dim % 32 != 0 || weights.query.size(0) % weights.key.size(0) != 0) return false;
     const Sizes sizes(weights, x);
     return sizes.seq % 32 == 0 && sizes.tokens * sizes.heads * sizes.seq <= most_scores && weights.value.sizes() == weights.key.sizes() &&

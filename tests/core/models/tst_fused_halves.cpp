@@ -65,15 +65,18 @@ SelfAttentionWeights attentionWeights(Random& random, const AttentionShape& shap
     RopeParameters rope;
     const auto angles = RotaryEmbedding(rope, shape.headDim).angles({}, shape.seq, at::kBFloat16, at::kCPU);
     const int64_t width = shape.heads * shape.headDim, shared = shape.groups * shape.headDim;
-    return {random({shape.hidden}),
-            leaf(random({width, shape.hidden}, 0.08)),
-            leaf(random({shared, shape.hidden}, 0.08)),
-            leaf(random({shared, shape.hidden}, 0.08)),
-            leaf(random({shape.hidden, width}, 0.08)),
-            angles.cos,
-            angles.sin,
-            shape.headDim,
-            1e-5};
+    return {.norm = random({shape.hidden}),
+            .query = leaf(random({width, shape.hidden}, 0.08)),
+            .key = leaf(random({shared, shape.hidden}, 0.08)),
+            .value = leaf(random({shared, shape.hidden}, 0.08)),
+            .output = leaf(random({shape.hidden, width}, 0.08)),
+            .cos = angles.cos,
+            .sin = angles.sin,
+            .head_dim = shape.headDim,
+            .eps = 1e-5,
+            .query_bias = {},
+            .key_bias = {},
+            .value_bias = {}};
 }
 
 at::Tensor plainNorm(const at::Tensor& x, const at::Tensor& weight, double eps) {
@@ -89,13 +92,14 @@ at::Tensor plainAttention(const SelfAttentionWeights& weights, const at::Tensor&
     const int64_t batch = x.size(0), seq = x.size(1);
     const RotaryEmbedding::Angles angles{weights.cos.to(at::kDouble), weights.sin.to(at::kDouble)};
     const at::Tensor normed = plainNorm(x, weights.norm, weights.eps);
-    const auto heads = [&](const at::Tensor& weight) {
-        return at::linear(normed, weight).view({batch, seq, -1, weights.head_dim}).transpose(1, 2);
+    const auto heads = [&](const at::Tensor& weight, const at::Tensor& narrow_bias) {
+        const at::Tensor bias = narrow_bias.defined() ? narrow_bias.to(at::kDouble) : narrow_bias;
+        return at::linear(normed, weight, bias).view({batch, seq, -1, weights.head_dim}).transpose(1, 2);
     };
     const int64_t repeats = leaves[0].size(0) / leaves[1].size(0);
-    const at::Tensor query = RotaryEmbedding::rotate(heads(leaves[0]), angles);
-    const at::Tensor key = RotaryEmbedding::rotate(heads(leaves[1]), angles).repeat_interleave(repeats, 1);
-    const at::Tensor value = heads(leaves[2]).repeat_interleave(repeats, 1);
+    const at::Tensor query = RotaryEmbedding::rotate(heads(leaves[0], weights.query_bias), angles);
+    const at::Tensor key = RotaryEmbedding::rotate(heads(leaves[1], weights.key_bias), angles).repeat_interleave(repeats, 1);
+    const at::Tensor value = heads(leaves[2], weights.value_bias).repeat_interleave(repeats, 1);
     const at::Tensor scores = at::matmul(query, key.transpose(-1, -2)) / std::sqrt(static_cast<double>(weights.head_dim));
     const at::Tensor hidden = at::ones({seq, seq}, at::kBool).triu(1);
     const at::Tensor mixed = at::matmul(at::softmax(scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()), -1), value);
@@ -130,16 +134,24 @@ void TestFusedHalves::mlp() {
 
 void TestFusedHalves::attention_data() {
     QTest::addColumn<QList<int>>("shape");  // batch, seq, hidden, heads, groups, head_dim
-    QTest::addRow("one head") << QList<int>{1, 32, 32, 1, 1, 32};
-    QTest::addRow("shared keys") << QList<int>{2, 96, 64, 4, 2, 32};
-    QTest::addRow("heads across panels") << QList<int>{3, 160, 160, 3, 1, 96};
-    QTest::addRow("heads of two panels") << QList<int>{2, 288, 96, 2, 2, 128};
+    QTest::addColumn<bool>("biased");
+    QTest::addRow("one head") << QList<int>{1, 32, 32, 1, 1, 32} << false;
+    QTest::addRow("shared keys") << QList<int>{2, 96, 64, 4, 2, 32} << false;
+    QTest::addRow("biases") << QList<int>{2, 96, 64, 4, 2, 32} << true;
+    QTest::addRow("heads across panels") << QList<int>{3, 160, 160, 3, 1, 96} << false;
+    QTest::addRow("heads of two panels") << QList<int>{2, 288, 96, 2, 2, 128} << false;
 }
 
 void TestFusedHalves::attention() {
     QFETCH(QList<int>, shape);
     Random random;
-    const SelfAttentionWeights weights = attentionWeights(random, {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]});
+    QFETCH(bool, biased);
+    SelfAttentionWeights weights = attentionWeights(random, {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]});
+    if (biased) {
+        weights.query_bias = random({weights.query.size(0)});
+        weights.key_bias = random({weights.key.size(0)});
+        weights.value_bias = random({weights.value.size(0)});
+    }
     const at::Tensor x = leaf(random({shape[0], shape[1], shape[2]})), grad = random(x.sizes());
     const auto y = fused_attention_half(weights, x);
     if (!y) QSKIP("this processor does not multiply bfloat16");
@@ -211,9 +223,10 @@ void TestFusedHalves::unusualOnesAreLeftToPlainOperations() {
     const SelfAttentionWeights attention = attentionWeights(random, {1, tokens, hidden, 2, 1, 32});
     const at::Tensor x = as(random({1, tokens, hidden}));
     QVERIFY(!fused_mlp_half({as(mlp.norm), as(mlp.gate), as(mlp.up), as(mlp.down), mlp.eps}, x));
-    QVERIFY(!fused_attention_half({as(attention.norm), as(attention.query), as(attention.key), as(attention.value), as(attention.output),
-                                   as(attention.cos), as(attention.sin), attention.head_dim, attention.eps},
-                                  x));
+    SelfAttentionWeights unusual = attention;
+    for (at::Tensor* weight : {&unusual.norm, &unusual.query, &unusual.key, &unusual.value, &unusual.output, &unusual.cos, &unusual.sin})
+        *weight = as(*weight);
+    QVERIFY(!fused_attention_half(unusual, x));
 }
 
 QTEST_GUILESS_MAIN(TestFusedHalves)
