@@ -22,6 +22,7 @@ void add_eval(CLI::App& app, Command& chosen);
 void add_forward(CLI::App& app, Command& chosen);
 void add_tokenize(CLI::App& app, Command& chosen);
 void add_check(CLI::App& app, Command& chosen);
+void add_error(CLI::App& app, Command& chosen);
 void add_recipe(CLI::App& app, Command& chosen);
 
 }  // namespace calibench::cli

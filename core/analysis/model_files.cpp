@@ -1,6 +1,8 @@
 #include "core/analysis/model_files.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 #include <ATen/ATen.h>
 
@@ -49,6 +51,43 @@ at::Tensor ModelFiles::weight(const std::string& module) const {
     if (stored.layout == StoredModule::Layout::Dense) return whole;
     // As a run takes it out of the tensor that holds all experts.
     return whole.select(0, spec.expert).narrow(0, stored.first_row, spec.weight_shape[0]).to(to_scalar_type(config_.dtype));
+}
+
+namespace {
+
+using Times = std::vector<std::filesystem::file_time_type>;
+
+/// When the files that say what is there were written; the minimum for those that are not there.
+Times times_of(const std::filesystem::path& model_dir) {
+    Times times;
+    for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json"}) {
+        std::error_code error;
+        times.push_back(std::filesystem::last_write_time(model_dir / name, error));
+    }
+    return times;
+}
+
+struct OpenedFiles {
+    std::weak_ptr<const ModelFiles> files;
+    Times times;
+};
+
+}  // namespace
+
+std::shared_ptr<const ModelFiles> open_model_files(const std::filesystem::path& model_dir) {
+    static std::mutex mutex;
+    static std::map<std::filesystem::path, OpenedFiles> opened;
+    const std::filesystem::path place = std::filesystem::absolute(model_dir).lexically_normal();
+    const Times times = times_of(place);
+    const std::lock_guard lock(mutex);
+    std::erase_if(opened, [](const auto& entry) { return entry.second.files.expired(); });
+    OpenedFiles& entry = opened[place];
+    std::shared_ptr<const ModelFiles> files = entry.times == times ? entry.files.lock() : nullptr;
+    if (!files) {
+        files = std::make_shared<const ModelFiles>(model_dir);
+        entry = {files, times};
+    }
+    return files;
 }
 
 }  // namespace calibench

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include <ATen/core/Tensor.h>
@@ -37,5 +38,9 @@ private:
     Checkpoint checkpoint_;
     StoredModules modules_;
 };
+
+/// The directory, opened once for all who look into it at the same time: one of thousands of experts takes longer to open than a weight to
+/// measure. One that has changed meanwhile is opened again. Any thread; throws as the constructor.
+[[nodiscard]] std::shared_ptr<const ModelFiles> open_model_files(const std::filesystem::path& model_dir);
 
 }  // namespace calibench

@@ -132,7 +132,7 @@ QuantizedWeight QuantizedWeights::round_to_nearest(const WeightRequest& request,
 }
 
 QuantizedWeight QuantizedWeights::read_export(const fs::path& checkpoint_dir, const std::string& module) {
-    if (!export_) export_ = std::make_unique<ModelFiles>(checkpoint_dir);
+    if (!export_) export_ = open_model_files(checkpoint_dir);
     const ModuleSpec spec = export_->owner_of(module);
     const StoredModule stored = export_->modules().find(spec);
     if (stored.layout == StoredModule::Layout::Missing) throw InputError(concat(export_->path(), " has no tensor ", stored.tensor, "."));

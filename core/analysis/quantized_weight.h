@@ -44,7 +44,7 @@ private:
     [[nodiscard]] std::optional<QuantizedWeight> read_block(const std::filesystem::path& run_dir, const ModuleSpec& spec);
 
     const ModelFiles& model_;
-    std::unique_ptr<ModelFiles> export_;
+    std::shared_ptr<const ModelFiles> export_;
     std::optional<FinishedBlock> block_;
     int block_index_ = -1;
 };

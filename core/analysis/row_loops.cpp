@@ -143,6 +143,31 @@ CALIBENCH_INLINE void restore_columns(const Restoring& restoring, int64_t begin,
 
 CALIBENCH_LOOP(restore_loop, restore_columns, Restoring)
 
+// ---- take_from, leave_out_not_finite
+
+struct Pair {
+    const float* weight;
+    float* out;
+};
+
+template <int N, typename T>
+CALIBENCH_INLINE void subtract_values(const Pair& pair, int64_t begin, int64_t end) {
+    using L = Lanes<N>;
+    for (int64_t i = begin; i < end; i += N) L::store(pair.out + i, L::load(pair.weight + i, end - i) - L::load(pair.out + i, end - i), end - i);
+}
+
+template <int N, typename T>
+CALIBENCH_INLINE void mask_values(const Pair& pair, int64_t begin, int64_t end) {
+    using L = Lanes<N>;
+    for (int64_t i = begin; i < end; i += N) {
+        const auto weight = L::load(pair.weight + i, end - i);
+        L::store(pair.out + i, L::load(pair.out + i, end - i) + (weight - weight), end - i);  // 0 is added, or NaN
+    }
+}
+
+CALIBENCH_LOOP(subtract_loop, subtract_values, Pair)
+CALIBENCH_LOOP(mask_loop, mask_values, Pair)
+
 // ---- measure
 
 /// A scale that was rounded to bfloat16 may end a grid so much before the largest value that made it; that is not called clipping.
@@ -157,8 +182,8 @@ struct Measuring {
     const ColumnSums& columns;
 };
 
-/// Leaves out what is not finite; how many they are.
-int64_t leave_out_not_finite(const MeasuredPiece& piece) {
+/// How many they were.
+int64_t replace_not_finite(const MeasuredPiece& piece) {
     int64_t count = 0;
     for (int64_t i = 0; i < piece.count; ++i) {
         if (std::isfinite(piece.weight[i])) continue;
@@ -246,6 +271,8 @@ CALIBENCH_INLINE void measure_runs(const Measuring& measuring, bool all_finite) 
         measuring.groups[group].add(sums);
         measuring.row.weight_energy += sums.weight_energy;
         measuring.row.error_energy += sums.error_energy;
+        measuring.row.low_level = std::min(measuring.row.low_level, sums.low_level);
+        measuring.row.high_level = std::max(measuring.row.high_level, sums.high_level);
 
         const float scale = scales.scale[group], zero_point = scales.zero_point ? scales.zero_point[group] : 0;
         const float one_end = (measuring.bounds.low - zero_point) * scale * scale_tolerance;
@@ -260,7 +287,7 @@ CALIBENCH_INLINE void measure_piece(const Measuring& measuring, int64_t, int64_t
     const MeasuredPiece& piece = measuring.piece;
     RowSums& row = measuring.row;
     const bool all_finite = are_all_finite<N>(piece.weight, piece.count);
-    if (!all_finite) row.num_not_finite += leave_out_not_finite(piece);
+    if (!all_finite) row.num_not_finite += replace_not_finite(piece);
     fill_in_errors<N>(piece, all_finite);
     if (piece.levels) {
         measure_runs<N>(measuring, all_finite);
@@ -307,6 +334,9 @@ void restore(const RowScales& scales, const float* levels, int64_t column, int64
     const Restoring restoring{scales, levels - column, out - column};
     scales.in_bfloat16 ? restore_loop<uint16_t>(restoring, column, column + count) : restore_loop<float>(restoring, column, column + count);
 }
+
+void take_from(const float* weight, int64_t count, float* out) { subtract_loop<float>({weight, out}, 0, count); }
+void leave_out_not_finite(const float* weight, int64_t count, float* out) { mask_loop<float>({weight, out}, 0, count); }
 
 void GroupSums::add(const GroupSums& other) {
     weight_energy += other.weight_energy;

@@ -39,6 +39,11 @@ void widen(const int8_t* values, int64_t count, float* out);
 /// out = (level - zero_point) * scale for the columns from `column` on.
 void restore(const RowScales& scales, const float* levels, int64_t column, int64_t count, float* out);
 
+/// out = weight - out.
+void take_from(const float* weight, int64_t count, float* out);
+/// out = NaN where the weight is not finite.
+void leave_out_not_finite(const float* weight, int64_t count, float* out);
+
 /// What is summed up over a group. Smallest and largest leave NaN out.
 struct GroupSums {
     double weight_energy = 0, error_energy = 0;  ///< sums of squares
@@ -53,6 +58,7 @@ struct RowSums {
     double weight_energy = 0, error_energy = 0;
     float low = std::numeric_limits<float>::infinity(), high = -low;  ///< of W
     float low_quantized = low, high_quantized = high;
+    float low_level = low, high_level = high;
     float low_error = low, high_error = high;
     int64_t num_outside = 0;    ///< clipped values
     int64_t num_not_finite = 0;

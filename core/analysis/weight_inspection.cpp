@@ -48,8 +48,8 @@ MapTile matrix_of(const at::Tensor& tensor, const WeightRows& weight) {
 
 class MappedWeight final : public WeightInspection {
 public:
-    MappedWeight(const std::string& module, const at::Tensor& weight, QuantizedWeight quantized)
-        : rows_(weight, std::move(quantized)), measurement_(measure_weight(rows_)), map_(rows_) {
+    MappedWeight(std::shared_ptr<const ModelFiles> model, const std::string& module, const at::Tensor& weight, QuantizedWeight quantized)
+        : model_(std::move(model)), rows_(weight, std::move(quantized)), measurement_(measure_weight(rows_)), map_(rows_) {
         measurement_.facts.module = module;
     }
 
@@ -114,6 +114,7 @@ private:
         return worst;
     }
 
+    std::shared_ptr<const ModelFiles> model_;  ///< kept open: whoever asks what if finds it so
     WeightRows rows_;
     WeightMeasurement measurement_;
     WeightMap map_;
@@ -123,9 +124,9 @@ private:
 
 std::shared_ptr<const WeightInspection> inspect_weight(const WeightRequest& request) {
     const c10::NoGradGuard no_grad;
-    const ModelFiles model(request.model_dir);
-    const at::Tensor weight = model.weight(request.module);
-    return std::make_shared<MappedWeight>(request.module, weight, QuantizedWeights(model).find(request, weight));
+    const std::shared_ptr<const ModelFiles> model = open_model_files(request.model_dir);
+    const at::Tensor weight = model->weight(request.module);
+    return std::make_shared<MappedWeight>(model, request.module, weight, QuantizedWeights(*model).find(request, weight));
 }
 
 }  // namespace calibench

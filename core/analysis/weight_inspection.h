@@ -66,9 +66,9 @@ struct WeightFacts {
     int64_t max_error_row = 0, max_error_column = 0;
     double range_use = 0;      ///< mean over groups of (largest - smallest level taken) / (levels - 1); 1 takes the whole grid
     double worst_range_use = 0;
-    double clipped_share = 0;  ///< of the values that lie more than half a step outside of their grid
+    double clipped_share = 0;  ///< of the values that lie more than half a step outside of their grid, what rounding the scale to bfloat16 explains left out
     double outlier_ratio = 0;  ///< the largest over groups of max|w| / rms(w)
-    bool constant_rows = false;  ///< some row, or all, quantizes to one single level though its values differ
+    bool constant_rows = false;  ///< some row, or all, has but one level, or one value, though the values of W differ
     int64_t num_constant_rows = 0;  ///< how many
     int64_t num_groups = 0;
     double largest_scale = 0, median_scale = 0;  ///< of their magnitudes

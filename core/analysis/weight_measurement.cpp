@@ -127,7 +127,8 @@ BandResult measure_band(const WeightRows& weight, const Band& band, const LevelB
         }
         channels[static_cast<size_t>(row)] = {sums.weight_energy, sums.error_energy, sums.max_abs_error()};
         add_row(result.sums, sums);
-        if (sums.low < sums.high && sums.low_quantized == sums.high_quantized) ++result.num_constant_rows;
+        const bool is_constant = sums.low_quantized == sums.high_quantized || sums.low_level == sums.high_level;
+        if (sums.low < sums.high && is_constant) ++result.num_constant_rows;
         if (band.whole_groups && weight.is_quantized() && ((row + 1) % form.group_rows == 0 || row + 1 == weight.rows())) result.groups.finish(groups, range);
     }
     if (!band.whole_groups) result.open = std::move(groups);

@@ -1,7 +1,6 @@
 #include "core/analysis/weight_rows.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <ATen/ATen.h>
 
@@ -58,10 +57,8 @@ void WeightRows::read(WeightLayer layer, int64_t row, int64_t column, int64_t co
     } else {
         std::copy_n(weight, count, out);
     }
-    if (layer == WeightLayer::Error)
-        for (int64_t i = 0; i < count; ++i) out[i] = weight[i] - out[i];
-    for (int64_t i = 0; i < count; ++i)  // weight - weight: NaN where it is not finite, else 0
-        out[i] = std::isfinite(weight[i]) ? out[i] : std::numeric_limits<float>::quiet_NaN();
+    if (layer == WeightLayer::Error) take_from(weight, count, out);
+    leave_out_not_finite(weight, count, out);
 }
 
 Extent clipped(const Extent& part, const Extent& whole) {
