@@ -64,13 +64,22 @@ void restore(DecoderBlock& block, const FinishedBlock& finished, const RunPlan& 
     taps->value.transform = stored_quantizer(stored, "v", *plan.kv_cache, options.dtype);
 }
 
+/// The outputs of the float block, to the bit as the run had them: it watched every projection, and a block that is watched computes
+/// by other kernels than one that is not.
+at::Tensor run_float_block(const RunPlan& plan, DecoderBlock& block, const at::Tensor& inputs, RunReporter& reporter) {
+    for (Linear* linear : block.linears()) linear->on_input = [](const at::Tensor&) {};
+    const at::Tensor outputs = forward_all(block, inputs, plan, reporter);
+    for (Linear* linear : block.linears()) linear->on_input = nullptr;
+    return outputs;
+}
+
 }  // namespace
 
 void run_restored_block(const RunPlan& plan, DecoderBlock& block, int64_t index, const FinishedBlock& finished, HiddenStates& hidden, RunReporter& reporter) {
     reporter.enter_block(index);
     reporter.enter_stage("restoring");
     const bool same_inputs = hidden.quantized.is_same(hidden.reference);
-    hidden.reference = forward_all(block, hidden.reference, plan, reporter);
+    hidden.reference = run_float_block(plan, block, hidden.reference, reporter);
     if (same_inputs && !BlockCalibration::quantizes(plan, index)) {
         hidden.quantized = hidden.reference;
         reporter.advance(static_cast<double>(plan.samples.num_samples));

@@ -50,7 +50,7 @@ struct RunPlan {
     Recipe recipe;                      ///< with the overrides of `config`
     std::unique_ptr<CausalLm> model;
     CalibrationSet samples;
-    int64_t batch_size = 8;             ///< samples in one forward pass
+    int64_t batch_size = 4;             ///< samples in one forward pass; more of them only leave the processor's cache
 
     std::vector<ModulePlans> blocks;    ///< per decoder block
     std::optional<ModulePlan> embedding, head;
