@@ -9,6 +9,7 @@
 #include "core/calibration/block_store.h"
 #include "core/calibration/run_inputs.h"
 #include "core/calibration/run_journal.h"
+#include "core/calibration/sketch_store.h"
 #include "core/checkpoint/output_file.h"
 #include "core/models/module_plan.h"
 
@@ -153,6 +154,7 @@ RunDirectory::RunDirectory(const fs::path& directory, const RunConfig& config) :
 void RunDirectory::open_journal() {
     journal_ = JournalWriter(directory_ / journal_name);
     lock_ = FileLock(directory_ / journal_name);
+    SketchStore(directory).remove_all();
 }
 
 ReopenedRun RunDirectory::reopen(const fs::path& directory) {
@@ -179,6 +181,7 @@ ReopenedRun RunDirectory::reopen(const fs::path& directory) {
     }
     return reopened;
 }
+    SketchStore(directory).remove_unfinished();
 
 void RunDirectory::append(const RunEvent& event) {
     std::error_code ignored;

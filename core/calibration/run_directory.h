@@ -34,7 +34,8 @@ struct StoredRun {
 struct ReopenedRun;
 
 /// What is kept of a run: recipe.yaml, run.json (what it ran on), events.jsonl (what happened), result.json (how it ended, and
-/// how many tokens each module saw; not there while it is at work), and blocks/ (see BlockStore) until the run is finished.
+/// how many tokens each module saw; not there while it is at work), sketches/ (see SketchStore)
+/// and blocks/ (see BlockStore) until the run is finished.
 /// The journal is flushed so often that a killed run can be read up to its last moments.
 class RunDirectory {
 public:
