@@ -10,6 +10,8 @@
 #include "core/kernels/rms_norm.h"
 #include "core/kernels/rotary.h"
 #include "core/kernels/swiglu.h"
+#include "core/kernels/weight_gradient.h"
+#include "core/models/recorded_products.h"
 
 namespace calibench {
 
@@ -17,6 +19,33 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+/// Only the weight's gradient is computed otherwise than by LibTorch.
+struct LinearFunction : torch::autograd::Function<LinearFunction> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+        context->save_for_backward({x, weight});
+        context->saved_data["has_bias"] = bias.has_value();
+        return at::linear(x, weight, bias);
+    }
+    static variable_list backward(AutogradContext* context, const variable_list& grads) {
+        const auto saved = context->get_saved_variables();
+        const at::Tensor &x = saved[0], &weight = saved[1];
+        const at::Tensor rows = x.reshape({-1, x.size(-1)}).contiguous(), grad = grads[0].reshape({-1, weight.size(0)}).contiguous();
+        at::Tensor grad_x, grad_weight, grad_bias;
+        if (context->needs_input_grad(0)) grad_x = at::mm(grad, weight).view(x.sizes());
+        if (context->needs_input_grad(1)) grad_weight = gradient_of_weight(grad, rows);
+        if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(2)) grad_bias = grad.sum(0);
+        return {grad_x, grad_weight, grad_bias};
+    }
+
+private:
+    static at::Tensor gradient_of_weight(const at::Tensor& grad, const at::Tensor& rows) {
+        const WeightGradientKernel kernel = weight_gradient_kernel(grad, rows);
+        if (!kernel) return at::mm(grad.t(), rows);
+        CALIBENCH_RECORD_PRODUCTS(2.0 * static_cast<double>(grad.numel()) * static_cast<double>(rows.size(1)));
+        return kernel(grad, rows);
+    }
+};
 
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, double eps) {
@@ -100,6 +129,12 @@ private:
 constexpr int64_t max_score_bytes = int64_t{128} << 20;
 
 }  // namespace
+
+at::Tensor fused_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    const bool is_tuned = c10::GradMode::is_enabled() && weight.requires_grad();
+    if (!is_tuned || weight.scalar_type() != at::kBFloat16 || !weight.device().is_cpu()) return at::linear(x, weight, bias);
+    return LinearFunction::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
+}
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
     if (rms_norm_kernels(x, weight)) return RmsNormFunction::apply(x.contiguous(), weight.contiguous(), eps);

@@ -6,8 +6,11 @@
 
 namespace calibench {
 
-// The parts of a decoder block between its projections, each with a backward of its own where core/kernels has one for the tensors at
+// The parts of a decoder block, each with a backward of its own where core/kernels has one for the tensors at
 // hand, as plain tensor operations otherwise. Weights of norms are frozen: they get no gradient.
+
+/// x weight^T + bias; bias may be undefined.
+[[nodiscard]] at::Tensor fused_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// x * rsqrt(mean(x^2) + eps) * weight, the mean in float32 (LlamaRMSNorm).
 [[nodiscard]] at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);

@@ -10,7 +10,7 @@ namespace calibench {
 
 at::Tensor Linear::forward(const at::Tensor& input) const {
     if (on_input) on_input(input);
-    const at::Tensor output = at::linear(transform_input ? transform_input(input) : input, weight, bias);
+    const at::Tensor output = fused_linear(transform_input ? transform_input(input) : input, weight, bias);
     if (on_output) on_output(output);
     return transform_output ? transform_output(output) : output;
 }

@@ -14,6 +14,8 @@ using namespace calibench;
 class TestFusedOps : public QObject {
     Q_OBJECT
 private Q_SLOTS:
+    void linearLayer_data();
+    void linearLayer();
     void rmsNorm_data();
     void rmsNorm();
     void swigluFollowsSilu_data();
@@ -70,6 +72,33 @@ at::Tensor plainAttention(const at::Tensor& query, const at::Tensor& key, const 
 }
 
 }  // namespace
+
+void TestFusedOps::linearLayer_data() {
+    QTest::addColumn<QList<int>>("shape");  // tokens, in, out
+    QTest::addColumn<bool>("narrow");
+    QTest::addRow("float32") << QList<int>{96, 64, 96} << false;
+    QTest::addRow("more outputs") << QList<int>{320, 96, 704} << true;
+    QTest::addRow("more inputs") << QList<int>{64, 672, 160} << true;
+    QTest::addRow("odd number of tokens") << QList<int>{37, 64, 96} << true;
+    QTest::addRow("odd sizes") << QList<int>{64, 50, 33} << true;
+}
+
+void TestFusedOps::linearLayer() {
+    QFETCH(QList<int>, shape);
+    QFETCH(bool, narrow);
+    const at::ScalarType dtype = narrow ? at::kBFloat16 : at::kFloat;
+    const at::Tensor x = leaf(randomTensor({1, shape[0], shape[1]}, 1, dtype)), weight = leaf(randomTensor({shape[2], shape[1]}, 2, dtype, 0.1));
+    const at::Tensor bias = leaf(randomTensor({shape[2]}, 3, dtype)), grad = randomTensor({1, shape[0], shape[2]}, 4, dtype);
+    const at::Tensor y = fused_linear(x, weight, bias);
+    const auto gradients = torch::autograd::grad({y}, {x, weight, bias}, {grad});
+    const auto wide = [](const at::Tensor& tensor) { return leaf(tensor.detach().to(at::kDouble)); };
+    const at::Tensor exact_x = wide(x), exact_weight = wide(weight), exact_bias = wide(bias);
+    const at::Tensor expected = at::linear(exact_x, exact_weight, exact_bias);
+    const auto exact = torch::autograd::grad({expected}, {exact_x, exact_weight, exact_bias}, {grad.to(at::kDouble)});
+    QVERIFY(difference(y, expected) < tolerance(dtype));
+    for (size_t i = 0; i < exact.size(); ++i) QVERIFY(difference(gradients[i], exact[i]) < tolerance(dtype));
+    QVERIFY(torch::autograd::grad({fused_linear(x, weight, {})}, {weight}, {grad})[0].equal(gradients[1]));
+}
 
 void TestFusedOps::rmsNorm_data() { addShapes(); }
 
