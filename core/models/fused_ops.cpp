@@ -22,7 +22,8 @@ using torch::autograd::variable_list;
 
 /// Only the weight's gradient is computed otherwise than by LibTorch.
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                              const std::optional<at::Tensor>& bias) {
         context->save_for_backward({x, weight});
         context->saved_data["has_bias"] = bias.has_value();
         return at::linear(x, weight, bias);

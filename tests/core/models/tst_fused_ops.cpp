@@ -87,7 +87,8 @@ void TestFusedOps::linearLayer() {
     QFETCH(QList<int>, shape);
     QFETCH(bool, narrow);
     const at::ScalarType dtype = narrow ? at::kBFloat16 : at::kFloat;
-    const at::Tensor x = leaf(randomTensor({1, shape[0], shape[1]}, 1, dtype)), weight = leaf(randomTensor({shape[2], shape[1]}, 2, dtype, 0.1));
+    const at::Tensor x = leaf(randomTensor({1, shape[0], shape[1]}, 1, dtype));
+    const at::Tensor weight = leaf(randomTensor({shape[2], shape[1]}, 2, dtype, 0.1));
     const at::Tensor bias = leaf(randomTensor({shape[2]}, 3, dtype)), grad = randomTensor({1, shape[0], shape[2]}, 4, dtype);
     const at::Tensor y = fused_linear(x, weight, bias);
     const auto gradients = torch::autograd::grad({y}, {x, weight, bias}, {grad});
