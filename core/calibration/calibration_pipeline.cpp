@@ -14,6 +14,7 @@
 #include "core/calibration/linear_store.h"
 #include "core/calibration/range_tracker.h"
 #include "core/calibration/restored_block.h"
+#include "core/kernels/recycled.h"
 #include "core/models/block_chain.h"
 #include "core/models/module_plan.h"
 
@@ -64,6 +65,7 @@ RunSummary CalibrationPipeline::run() {
     }
     reporter_.start_progress(work, plan_.summary.num_blocks);
 
+    const RecycledMemory recycled_memory;  // one block needs what the one before it needed
     embed();
     for (int64_t block = 0; block < first; ++block) restore_block(block);
     for (const BlockRange& blocks : ranges)
