@@ -31,6 +31,7 @@ namespace calibench::testing {
 [[nodiscard]] std::vector<Comparison> fake_quantize_runs(const at::Device& device);
 [[nodiscard]] std::vector<Comparison> column_ranges(const at::Device& device);
 [[nodiscard]] std::vector<Comparison> squared_errors(const at::Device& device);
+[[nodiscard]] std::vector<Comparison> activation_tallies(const at::Device& device);
 
 /// The same numbers on every device and in every run.
 [[nodiscard]] inline at::Tensor normal(at::IntArrayRef shape, uint64_t seed, const at::Device& device, at::ScalarType dtype = at::kFloat, double spread = 1) {

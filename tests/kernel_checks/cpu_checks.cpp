@@ -1,7 +1,9 @@
 // What has loops on the CPU alone; elsewhere LibTorch's operations are used.
 
 #include <cmath>
+#include <limits>
 
+#include "core/kernels/cpu/activation_tally.h"
 #include "core/kernels/cpu/column_range.h"
 #include "core/kernels/cpu/group_rounding.h"
 #include "core/kernels/cpu/squared_error.h"
@@ -130,6 +132,39 @@ std::vector<Comparison> squared_errors(const at::Device& device) {
             comparisons.push_back({concat("signal of ", describe(dtype, shape)), std::abs(found.signal - signal) / signal, sum_bound});
             comparisons.push_back({concat("noise of ", describe(dtype, shape)), std::abs(found.noise - noise) / noise, sum_bound});
         }
+    return comparisons;
+}
+
+namespace {
+
+template <typename T>
+void compare_tallies(const at::Tensor& matrix, const std::string& what, std::vector<Comparison>& comparisons) {
+    const int64_t rows = matrix.size(0), columns = matrix.size(1);
+    const T* values = static_cast<const T*>(matrix.const_data_ptr());
+    const at::Tensor largest = at::zeros({columns}), energy = at::zeros({columns});
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    ColumnTally tally{largest.mutable_data_ptr<float>(), energy.mutable_data_ptr<float>(), infinity, -infinity};
+    tally_columns(values, rows, columns, tally);
+    comparisons.push_back({concat("largest of ", what), share_of_others(largest, matrix.abs().amax(0).to(at::kFloat)), 0});
+    comparisons.push_back({concat("energy of ", what), difference(energy, wide(matrix).square().sum(0)), sum_bound});
+    comparisons.push_back({concat("range of ", what), share_of_others(at::tensor({tally.min, tally.max}), at::stack({matrix.min(), matrix.max()}).to(at::kFloat)), 0});
+
+    constexpr float per_width = tally_bins / 4.0f;  // from -2 to 2: the outermost bins have work too
+    const at::Tensor counts = at::zeros({tally_bins}, at::kLong);
+    count_values(values, matrix.numel(), per_width, counts.mutable_data_ptr<int64_t>());
+    const at::Tensor bins = (matrix.to(at::kFloat) * per_width).floor().to(at::kLong).add(tally_bins / 2).clamp(0, tally_bins - 1);
+    comparisons.push_back({concat("bins of ", what), share_of_others(counts, at::bincount(bins.flatten(), {}, tally_bins)), 0});
+}
+
+}  // namespace
+
+std::vector<Comparison> activation_tallies(const at::Device& device) {
+    std::vector<Comparison> comparisons;
+    if (!device.is_cpu()) return comparisons;
+    for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{{1, 1}, {5, 37}, {300, 577}}) {
+        compare_tallies<float>(normal(shape, 7, device), describe(at::kFloat, shape), comparisons);
+        compare_tallies<uint16_t>(normal(shape, 7, device, at::kBFloat16), describe(at::kBFloat16, shape), comparisons);
+    }
     return comparisons;
 }
 

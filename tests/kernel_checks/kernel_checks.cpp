@@ -34,6 +34,7 @@ std::span<const KernelCheck> kernel_checks() {
         KernelCheck{"fake_quantize_runs", fake_quantize_runs},
         KernelCheck{"column_min_max", column_ranges},
         KernelCheck{"squared_error", squared_errors},
+        KernelCheck{"activation_tally", activation_tallies},
     };
     return checks;
 }
