@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <numeric>
 
 #include <ATen/ATen.h>
@@ -46,6 +47,7 @@ InputFacts facts_of(const std::string& module, const ChannelSketch& channels, co
     facts.num_tokens = channels.num_tokens;
     facts.num_channels = channels.largest.numel();
     facts.num_sampled_tokens = sketch.num_sampled;
+    facts.sample_stride = sketch.sample_stride;
     facts.num_experts_together = sharers;
     facts.min = channels.min;
     facts.max = channels.max;
@@ -55,6 +57,30 @@ InputFacts facts_of(const std::string& module, const ChannelSketch& channels, co
     facts.outlier_ratio = outlier_ratio(facts.channel_max);
     facts.histogram = between(sketch.values, facts.min, facts.max);
     return facts;
+}
+
+/// Modules of one block are mostly asked for one after the other: the file read last is kept.
+std::shared_ptr<const StoredSketches> read_sketches(const fs::path& run_dir, const std::string& block) {
+    struct Kept {
+        fs::path run_dir;
+        std::string block;
+        std::optional<fs::file_time_type> written;
+        std::shared_ptr<const StoredSketches> sketches;
+    };
+    static std::mutex mutex;
+    static Kept kept;
+    const SketchStore store(run_dir);
+    const auto written = store.written(block);
+    {
+        const std::lock_guard lock(mutex);
+        if (kept.sketches && kept.run_dir == run_dir && kept.block == block && kept.written == written) return kept.sketches;
+    }
+    auto read = store.read(block);
+    if (!read) return nullptr;
+    Kept now{run_dir, block, written, std::make_shared<const StoredSketches>(std::move(*read))};
+    const std::lock_guard lock(mutex);
+    kept = std::move(now);
+    return kept.sketches;
 }
 
 class SketchedInput final : public InputInspection {
@@ -72,10 +98,9 @@ private:
 }  // namespace
 
 std::shared_ptr<const InputInspection> inspect_input(const fs::path& run_dir, const std::string& module) {
-    const SketchStore store(run_dir);
-    for (const std::string& block : store.blocks()) {
+    for (const std::string& block : SketchStore(run_dir).blocks()) {
         if (module.rfind(block + ".", 0) != 0) continue;
-        const auto stored = store.read(block);
+        const auto stored = read_sketches(run_dir, block);
         if (!stored) return nullptr;
         const auto place = stored->inputs.modules.find(module);
         if (place == stored->inputs.modules.end()) return nullptr;

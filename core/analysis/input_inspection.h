@@ -27,13 +27,14 @@ struct InputAnswer {
 struct InputFacts {
     std::string module;
     int64_t num_tokens = 0, num_channels = 0;
-    int64_t num_sampled_tokens = 0;    ///< the first ones: SQNR in answers is of these, everything else of all tokens
+    int64_t num_sampled_tokens = 0;    ///< SQNR in answers is of these, everything else of all tokens
+    int64_t sample_stride = 1;         ///< they are every so many-th one, the first in the middle of a stride
     int64_t num_experts_together = 0;  ///< of experts: histogram and answers are of the inputs of so many together; 0: of this module alone
     double min = 0, max = 0;
     double outlier_ratio = 0;   ///< the largest over channels of max|x| of the channel / the median of that over channels
     std::vector<float> channel_max;      ///< max |x| of every channel
     std::vector<float> channel_mean_square;  ///< of every channel: what imatrix observers weigh by
-    ValueHistogram histogram;            ///< of all values
+    ValueHistogram histogram;            ///< of all values; of many tokens the middle 99.5 % are shared out as in the first ones
 };
 
 /// Where a module's output error comes from, measured on the first samples: y = W x of the float model on float inputs.

@@ -77,8 +77,11 @@ double decibels(double ratio) { return 10 * std::log10(ratio); }
 InputAnswer InputQuantizer::answer(const QuantizationArgs& given) const {
     const QuantizationArgs args = resolve_defaults(given);
     require_known(args);
+    if (sketch_.num_sampled == 0) throw InputError(concat("The run saw too few tokens of ", module_, ". Use more or longer samples."));
     const bool is_nvfp4 = args.strategy == Strategy::TensorGroup && args.type == QuantizationType::Float && args.num_bits == 4 && args.group_size == 16;
     if (is_mx(args) && args.strategy == Strategy::Group) return answer_measured(concat("mxfp", args.num_bits));
+    if (is_nvfp4 && sketch_.by_expert)
+        throw InputError("The experts of a block share a sketch, but each has a global scale of its own for NVFP4: only a run can tell.");
     if (is_nvfp4) return answer_measured(concat("nvfp4_", args.observer.value_or("minmax")));
     if (args.scale_dtype || args.strategy == Strategy::TensorGroup)
         throw InputError(concat("The sketch of an input knows rounded scales of MXFP4, MXFP8 and NVFP4 only, not of ", describe(args), "."));
@@ -140,6 +143,12 @@ ScaleAndZeroPoint InputQuantizer::observed_scale(const QuantizationArgs& args) c
     if (auto* histogram = dynamic_cast<HistogramObserver*>(observer.get())) {
         if (sketch_.by_expert) throw InputError("The experts of a block share the histogram of their inputs; use another observer than histogram.");
         histogram->observe_counts(sketch_.values, {calls.select(1, 0).min(), calls.select(1, 1).max()});
+        const MinMax clipped = histogram->clipped_range();
+        const double margin = sketch_.values.bin_width();
+        const bool needs_all = histogram->text_option("mode", "percentile") != "percentile";
+        if (sketch_.open_low < sketch_.open_high &&
+            (needs_all || clipped.min.item<double>() >= sketch_.open_low - margin || clipped.max.item<double>() <= sketch_.open_high + margin))
+            throw InputError("Of so many tokens the sketch counts the outer values only; ask for a percentile of 99.5 or more, or for another observer.");
     } else if (dynamic_cast<MemorylessMinMaxObserver*>(observer.get())) {
         for (int64_t call = 0; call < calls.size(0); ++call) observer->observe(calls[call].view({1, 1, 2}));
     } else {
@@ -156,7 +165,8 @@ void InputQuantizer::count_clipped(double low, double high, InputAnswer& answer)
     for (int bin = 0; bin < SignedHistogram::num_bins; ++bin) {
         const int64_t count = sketch_.values.counts()[static_cast<size_t>(bin)];
         const double begin = sketch_.values.edge(bin), end = sketch_.values.edge(bin + 1);
-        if (end <= low || begin > high) surely += count;
+        const bool is_open = begin < sketch_.open_high && end > sketch_.open_low;
+        if ((end <= low || begin > high) && !is_open) surely += count;
         else if (begin < low || end > high) perhaps += count;
     }
     const auto total = static_cast<double>(std::max<int64_t>(1, sketch_.values.total()));

@@ -136,9 +136,13 @@ void BlockObservation::watch(const ModulePlans& modules, bool statistics_too) {
         const ModuleObservers* observers = plan == modules.end() || plan->second.expert >= 0 ? nullptr : &observers_.at(linear->name);
         InputSketches* sketcher = statistics_too ? sketcher_.get() : nullptr;
         linear->on_input = [watched, observers, sketcher, name = linear->name](const at::Tensor& input) {
-            if (sketcher) sketcher->see(name, input);
             if (watched) {
-                watched->range.observe(input);
+                if (sketcher) {
+                    const auto [min, max] = sketcher->see(name, input);
+                    watched->range.observe(input, min, max);
+                } else {
+                    watched->range.observe(input);
+                }
                 watched->counter->record_observed_tokens(input);
             }
             if (observers) observers->see_input(input);

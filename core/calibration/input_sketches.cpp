@@ -1,6 +1,7 @@
 #include "core/calibration/input_sketches.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include <ATen/ATen.h>
 
@@ -17,18 +18,17 @@ std::string for_all_experts(const std::string& module) {
     return concat(module.substr(0, number + 1), "*", module.substr(leaf));
 }
 
-/// Tokens taken of each expert at least.
-constexpr int64_t least_of_expert = 4;
-
 }  // namespace
 
 InputSketches::InputSketches(const RunPlan& plan)
-    : plan_(plan), sample_size_(sample_size(plan)), last_input_(c10::intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>()) {
-    for (const auto& [module, expert] : plan.expert_of) num_experts_ = std::max(num_experts_, expert + 1);
-}
+    : plan_(plan), sample_stride_(sample_stride(plan)), last_input_(c10::intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>()) {}
 
-int64_t InputSketches::sample_size(const RunPlan& plan) {
-    return std::clamp<int64_t>(plan.samples.num_samples * plan.samples.seq_len / 32, 64, 512);
+/// So few that they cost a hundredth of a pass or so; at every position of a sample in turn, for the first ones are often outliers.
+int64_t InputSketches::sample_stride(const RunPlan& plan) {
+    const int64_t tokens = plan.samples.num_samples * plan.samples.seq_len;
+    int64_t stride = std::max<int64_t>(1, tokens / std::clamp<int64_t>(tokens / 512, 16, 256));
+    while (std::gcd(stride, plan.samples.seq_len) != 1) ++stride;
+    return stride;
 }
 
 BlockSketches::Place InputSketches::place_of(const std::string& module, const at::Tensor& input) {
@@ -37,20 +37,15 @@ BlockSketches::Place InputSketches::place_of(const std::string& module, const at
     return {module, plan_.expert_of.contains(module) ? for_all_experts(module) : module};
 }
 
-void InputSketches::see(const std::string& module, const at::Tensor& input) {
+ActivationSketcher::Range InputSketches::see(const std::string& module, const at::Tensor& input) {
+    if (input.numel() == 0) return {};
     const auto known = sketches_.modules.find(module);
     const BlockSketches::Place place = known == sketches_.modules.end() ? place_of(module, input) : known->second;
     sketches_.modules[module] = place;
+    if (place.channels != module && place.channels == last_place_.channels) return last_range_;
     last_input_ = c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>(input.getIntrusivePtr());
     last_place_ = place;
-    if (place.channels != module) return;  // seen already
-
-    const bool shared = place.sketch != module;
-    const int64_t of_expert = std::max(least_of_expert, sample_size_ / std::max<int64_t>(1, num_experts_));
-    ActivationSketcher& sketcher = sketchers_.try_emplace(place.sketch, shared ? of_expert * num_experts_ : sample_size_).first->second;
-    ChannelSketch& channels = sketches_.channels[module];
-    const int64_t taken_before = std::min(channels.num_tokens, of_expert);
-    sketcher.observe(input, channels, shared ? of_expert - taken_before : sample_size_);
+    return last_range_ = sketchers_.try_emplace(place.sketch, sample_stride_).first->second.observe(input, sketches_.channels[place.channels]);
 }
 
 void InputSketches::see_all_tokens(const std::string& expert, const at::Tensor& input) {

@@ -26,24 +26,25 @@ class InputSketches {
 public:
     explicit InputSketches(const RunPlan& plan);
 
-    /// An input [.., channels] of `module`, as the model routes it.
-    void see(const std::string& module, const at::Tensor& input);
+    /// An input [.., channels] of `module`, as the model routes it. Its min and max.
+    ActivationSketcher::Range see(const std::string& module, const at::Tensor& input);
     /// An input of an expert that is given all tokens.
     void see_all_tokens(const std::string& expert, const at::Tensor& input);
     [[nodiscard]] BlockSketches finish();
 
-    /// Tokens of each input that are looked at more closely.
-    [[nodiscard]] static int64_t sample_size(const RunPlan& plan);
+    /// Every so many-th token of an input is looked at more closely.
+    [[nodiscard]] static int64_t sample_stride(const RunPlan& plan);
 
 private:
     [[nodiscard]] BlockSketches::Place place_of(const std::string& module, const at::Tensor& input);
 
     const RunPlan& plan_;
-    int64_t sample_size_, num_experts_ = 0;
+    int64_t sample_stride_;
     BlockSketches sketches_;
     std::map<std::string, ActivationSketcher> sketchers_;
     c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl> last_input_;  ///< told apart by identity; not kept alive
     BlockSketches::Place last_place_;
+    ActivationSketcher::Range last_range_{};
 };
 
 }  // namespace calibench

@@ -20,10 +20,14 @@ static constexpr int64_t weight_sample_size = 65536;
 
 void RangeTracker::observe(const at::Tensor& values) {
     if (values.numel() == 0) return;
+    const auto [low, high] = group_min_max(values.detach().contiguous().view({1, 1, -1}));
+    observe(values, low.item<double>(), high.item<double>());
+}
+
+void RangeTracker::observe(const at::Tensor& values, double min, double max) {
+    if (values.numel() == 0) return;
     const at::NoGradGuard no_grad;
     const at::Tensor flat = values.detach().contiguous().view({-1});
-    const auto [low, high] = group_min_max(flat.view({1, 1, -1}));
-    const double min = low.item<double>(), max = high.item<double>();
     if (!extremes_) extremes_ = ValueRange{min, max};
     // so written that a NaN comes in and stays
     if (min < extremes_->min || std::isnan(min)) extremes_->min = min;

@@ -24,6 +24,8 @@ public:
     explicit RangeTracker(int64_t sample_size = 4096) : sample_size_(sample_size) {}
 
     void observe(const at::Tensor& values);
+    /// The same where somebody has found their min and max already.
+    void observe(const at::Tensor& values, double min, double max);
     /// Unset before the first value. NaN when a NaN passed.
     [[nodiscard]] std::optional<ValueRange> range() const;
 

@@ -42,11 +42,12 @@ SignedHistogram read_counts(const at::Tensor& stored, const json& about) {
 }
 
 json describe(const std::string& name, const ActivationSketch& sketch, std::vector<NamedTensor>& tensors) {
-    json about = {{"num_channels", sketch.num_channels}, {"num_sampled", sketch.num_sampled}, {"by_expert", sketch.by_expert},
+    json about = {{"num_channels", sketch.num_channels}, {"num_sampled", sketch.num_sampled}, {"sample_stride", sketch.sample_stride},
+                  {"open_low", sketch.open_low}, {"open_high", sketch.open_high}, {"by_expert", sketch.by_expert},
                   {"dtype", to_string(to_dtype(sketch.dtype))}, {"sampled_energy", sketch.sampled_energy},
                   {"sampled_largest", sketch.sampled_largest}, {"measured", sketch.measured}};
     tensors.push_back({name + ".ranges", sketch.ranges});
-    tensors.push_back({name + ".static_cells", sketch.static_cells});
+    if (sketch.static_cells.defined()) tensors.push_back({name + ".static_cells", sketch.static_cells});
     for (const auto& [share, cells] : sketch.cells) tensors.push_back({concat(name, ".cells.", share), cells});
     store_counts(name + ".counts", sketch.values, tensors, about);
     return about;
@@ -63,13 +64,16 @@ ActivationSketch read_sketch(const std::string& name, const json& about, const S
     ActivationSketch sketch;
     about.at("num_channels").get_to(sketch.num_channels);
     about.at("num_sampled").get_to(sketch.num_sampled);
+    about.at("sample_stride").get_to(sketch.sample_stride);
+    about.at("open_low").get_to(sketch.open_low);
+    about.at("open_high").get_to(sketch.open_high);
     about.at("by_expert").get_to(sketch.by_expert);
     sketch.dtype = to_scalar_type(dtype_from_string(about.at("dtype").get<std::string>()));
     about.at("sampled_energy").get_to(sketch.sampled_energy);
     about.at("sampled_largest").get_to(sketch.sampled_largest);
     about.at("measured").get_to(sketch.measured);
     sketch.ranges = table(file, name + ".ranges", 2);
-    sketch.static_cells = table(file, name + ".static_cells", 3);
+    if (sketch.num_sampled > 0) sketch.static_cells = table(file, name + ".static_cells", 3);
     for (const ScaleShare& share : sketched_shares())
         if (const std::string cells = concat(name, ".cells.", share.name()); file.contains(cells)) sketch.cells[share.name()] = table(file, cells, 3);
     sketch.values = read_counts(file.tensor(name + ".counts"), about);
@@ -153,6 +157,12 @@ std::vector<std::string> SketchStore::blocks() const {
         if (entry->path().extension() == extension) names.push_back(entry->path().stem().string());
     std::sort(names.begin(), names.end(), in_model_order);
     return names;
+}
+
+std::optional<fs::file_time_type> SketchStore::written(const std::string& block) const {
+    std::error_code error;
+    const auto time = fs::last_write_time(file_of(block), error);
+    return error ? std::nullopt : std::optional(time);
 }
 
 void SketchStore::remove_unfinished() const noexcept {

@@ -30,6 +30,8 @@ public:
     [[nodiscard]] std::optional<StoredSketches> read(const std::string& block) const;
     /// In model order.
     [[nodiscard]] std::vector<std::string> blocks() const;
+    /// When a block's were written; unset when there are none.
+    [[nodiscard]] std::optional<std::filesystem::file_time_type> written(const std::string& block) const;
 
     /// What a killed process was writing when it died.
     void remove_unfinished() const noexcept;

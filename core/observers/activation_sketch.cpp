@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <ATen/ATen.h>
 
@@ -14,6 +15,10 @@
 namespace calibench {
 
 namespace {
+
+/// From so many values on only the tails are counted, each this share of all.
+constexpr int64_t values_counted_at_first = 1 << 20;
+constexpr double share_of_tail = 0.0025;
 
 /// Cells are counted in steps of 8-bit integers. An integer of fewer bits, 4 or 2, has a multiple of these.
 double largest_in_steps(bool symmetric) { return symmetric ? 127.5 : 255; }
@@ -168,23 +173,24 @@ double ActivationSketch::squared_ranges(const ScaleShare& share) const {
     return cells.at(share.name()).select(1, 0).sum(at::kDouble).item<double>() * steps * steps;
 }
 
-void ActivationSketcher::observe(const at::Tensor& input, ChannelSketch& channels, int64_t most_samples) {
-    if (input.numel() == 0) return;
+ActivationSketcher::Range ActivationSketcher::observe(const at::Tensor& input, ChannelSketch& channels) {
+    if (input.numel() == 0) return {0, 0};
     const at::NoGradGuard no_grad;
     const at::Tensor rows = input.detach().reshape({-1, input.size(-1)});
     by_expert_ = input.dim() == 2;
     dtype_ = input.scalar_type();
+    num_values_ += rows.numel();
     const Range range = tally(rows, channels);
+    const int64_t first = (sample_stride_ / 2 + sample_stride_ - channels.num_tokens % sample_stride_) % sample_stride_;
     channels.num_tokens += rows.size(0);
     channels.min = std::min(channels.min, range.min);
     channels.max = std::max(channels.max, range.max);
     ranges_.push_back(range);
 
-    const int64_t taken = std::min({rows.size(0), most_samples_ - num_samples_, most_samples});
-    if (taken <= 0) return;
-    num_samples_ += taken;
-    samples_.push_back(rows.slice(0, 0, taken).to(at::kCPU, dtype_, /*non_blocking=*/false, /*copy=*/true));
-    ranges_of_samples_.insert(ranges_of_samples_.end(), static_cast<size_t>(taken), range);
+    if (first >= rows.size(0)) return range;
+    samples_.push_back(rows.slice(0, first, rows.size(0), sample_stride_).to(at::kCPU, dtype_, /*non_blocking=*/false, /*copy=*/true));
+    ranges_of_samples_.insert(ranges_of_samples_.end(), static_cast<size_t>(samples_.back().size(0)), range);
+    return range;
 }
 
 ActivationSketcher::Range ActivationSketcher::tally(const at::Tensor& values, ChannelSketch& channels) {
@@ -220,7 +226,9 @@ ActivationSketcher::Range ActivationSketcher::tally(const at::Tensor& values, Ch
             tally_columns(data + row * columns, count, columns, tally);
             part.range = {std::min(part.range.min, tally.min), std::max(part.range.max, tally.max)};
             const float largest = std::max(-tally.min, tally.max);
-            if (std::isfinite(largest)) part.values.add(data + row * columns, count * columns, largest);
+            if (!std::isfinite(largest)) continue;
+            if (counts_all()) part.values.add(data + row * columns, count * columns, largest);
+            else if (tally.min < open_low_ || tally.max >= open_high_) part.values.add_outside(data + row * columns, count * columns, largest, open_low_, open_high_);
         }
     };
     parallel_for(num_parts, 1, [&](int64_t begin, int64_t end) {
@@ -231,6 +239,7 @@ ActivationSketcher::Range ActivationSketcher::tally(const at::Tensor& values, Ch
     });
 
     Range range = parts.front().range;
+    bool has_nan = false;  // comparisons pass over it, sums do not
     auto* largest = channels.largest.data_ptr<float>();
     auto* energy = channels.energy.data_ptr<double>();
     for (const Part& part : parts) {
@@ -239,9 +248,11 @@ ActivationSketcher::Range ActivationSketcher::tally(const at::Tensor& values, Ch
         for (size_t column = 0; column < part.largest.size(); ++column) {
             largest[column] = std::max(largest[column], part.largest[column]);
             energy[column] += static_cast<double>(part.energy[column]);
+            has_nan = has_nan || std::isnan(part.energy[column]);
         }
     }
-    return range;
+    if (counts_all() && values_.total() >= values_counted_at_first) leave_the_middle_open();
+    return has_nan ? Range{std::nanf(""), std::nanf("")} : range;
 }
 
 /// The same by tensor operations, for other dtypes, and for devices that only what was found should leave.
@@ -262,16 +273,52 @@ ActivationSketcher::Range ActivationSketcher::tally_by_operations(const at::Tens
     return range;
 }
 
+/// Counting costs more than all the rest, and only the tails decide where a percentile lies.
+void ActivationSketcher::leave_the_middle_open() {
+    const auto of_tail = static_cast<int64_t>(share_of_tail * static_cast<double>(values_.total()));
+    const std::vector<int64_t>& counts = values_.counts();
+    int low = 0, high = SignedHistogram::num_bins;
+    for (int64_t below = counts.front(); below <= of_tail; below += counts[static_cast<size_t>(low)]) ++low;
+    for (int64_t above = counts.back(); above <= of_tail; above += counts[static_cast<size_t>(high - 1)]) --high;
+    open_low_ = static_cast<float>(values_.edge(low));
+    open_high_ = static_cast<float>(values_.edge(high));
+}
+
+/// The bins between the tails get the values that were not counted, shared out as those that were.
+void ActivationSketcher::close_the_middle(ActivationSketch& sketch) const {
+    sketch.values = values_;
+    if (counts_all()) return;
+    sketch.open_low = open_low_;
+    sketch.open_high = open_high_;
+    std::vector<int64_t> counts = values_.counts();
+    const double width = values_.bin_width();
+    const auto first = static_cast<size_t>(std::floor(open_low_ / width) + SignedHistogram::num_bins / 2);
+    const auto end = static_cast<size_t>(std::ceil(open_high_ / width) + SignedHistogram::num_bins / 2);
+    const int64_t missing = num_values_ - values_.total();
+    const auto counted = std::accumulate(counts.begin() + static_cast<std::ptrdiff_t>(first), counts.begin() + static_cast<std::ptrdiff_t>(end), int64_t{0});
+    int64_t left = missing;
+    for (size_t bin = first; bin < end && counted > 0; ++bin) {
+        const auto share = static_cast<int64_t>(static_cast<double>(missing) * (static_cast<double>(counts[bin]) / static_cast<double>(counted)));
+        counts[bin] += std::min(share, left);
+        left -= std::min(share, left);
+    }
+    *std::max_element(counts.begin() + static_cast<std::ptrdiff_t>(first), counts.begin() + static_cast<std::ptrdiff_t>(end)) += left;
+    sketch.values = SignedHistogram(values_.exponent(), std::move(counts));
+}
+
 ActivationSketch ActivationSketcher::finish() {
     const at::NoGradGuard no_grad;
     ActivationSketch sketch;
     sketch.by_expert = by_expert_;
     sketch.dtype = dtype_;
-    sketch.values = values_;
+    sketch.sample_stride = sample_stride_;
+    close_the_middle(sketch);
     const auto as_tensor = [](std::vector<Range>& ranges) {
         return at::from_blob(ranges.data(), {static_cast<int64_t>(ranges.size()), 2}, at::kFloat).clone();
     };
     sketch.ranges = as_tensor(ranges_);
+    if (by_expert_) sketch.ranges = at::stack({sketch.ranges.select(1, 0).min(), sketch.ranges.select(1, 1).max()}).unsqueeze(0);
+    if (samples_.empty()) return sketch;
     const at::Tensor calls = as_tensor(ranges_of_samples_);
     const at::Tensor sample = at::cat(std::exchange(samples_, {}), 0).to(at::kFloat).contiguous();
     sketch.num_sampled = sample.size(0);
@@ -326,7 +373,7 @@ void ActivationSketcher::measure(const at::Tensor& sample, ActivationSketch& ske
     };
     if (sample.size(1) % 32 == 0)
         for (const int bits : {4, 8}) sketch.measured[concat("mxfp", bits)] = noise(bits, Strategy::Group, 32, DType::UInt8, {});
-    if (sample.size(1) % 16 != 0) return;
+    if (sample.size(1) % 16 != 0 || by_expert_) return;  // each expert has a global scale of its own
     const auto nvfp4 = [&](const char* observer, const at::Tensor& ranges) {
         const at::Tensor largest = ranges.abs().max().to(dtype_).view({1});
         sketch.measured[concat("nvfp4_", observer)] = noise(4, Strategy::TensorGroup, 16, DType::Float8E4M3, generate_gparam(largest.neg(), largest));

@@ -40,11 +40,13 @@ struct ScaleShare {
 /// border parts leaves it open between the bounds that its sums allow. Values for static scales are kept likewise, in finer cells.
 struct ActivationSketch {
     int64_t num_channels = 0;
-    int64_t num_sampled = 0;         ///< tokens behind the cells and what is measured; ranges and values are of all tokens
+    int64_t num_sampled = 0;         ///< tokens behind the cells and what is measured; 0: none of these are known
+    int64_t sample_stride = 1;       ///< every so many-th token was taken, the first one in the middle of a stride
     bool by_expert = false;          ///< the inputs were [tokens, channels]: a "token" scale is one of the whole call then
     at::ScalarType dtype = at::kFloat;
-    at::Tensor ranges;               ///< float32 [calls, 2]: min and max of each
-    SignedHistogram values;
+    at::Tensor ranges;               ///< float32 [calls, 2]: min and max of each; [1, 2] by expert
+    SignedHistogram values;          ///< of all tokens: exact below open_low and from open_high on, between them as the first tokens were
+    double open_low = 0, open_high = 0;
     double sampled_energy = 0;       ///< sum x^2
     double sampled_largest = 0;      ///< max |x|
     at::Tensor static_cells;         ///< float32 [cells, 3], relative to sampled_largest
@@ -64,30 +66,37 @@ struct ActivationSketch {
 /// Gathers a sketch while activations pass by.
 class ActivationSketcher {
 public:
-    /// `most_samples`: tokens that are kept until finish(), the first ones.
-    explicit ActivationSketcher(int64_t most_samples) : most_samples_(most_samples) {}
+    struct Range {
+        float min, max;  ///< NaN where a NaN passed
+    };
 
-    /// input [.., channels]. Experts may share one sketcher, each with channels of its own; `most_samples`: tokens taken of this input.
-    void observe(const at::Tensor& input, ChannelSketch& channels, int64_t most_samples = std::numeric_limits<int64_t>::max());
+    /// Every `sample_stride`th token is kept until finish().
+    explicit ActivationSketcher(int64_t sample_stride) : sample_stride_(sample_stride) {}
+
+    /// input [.., channels]. Experts may share one sketcher, each with channels of its own. The range of this input.
+    Range observe(const at::Tensor& input, ChannelSketch& channels);
     [[nodiscard]] bool empty() const { return ranges_.empty(); }
     [[nodiscard]] ActivationSketch finish();
 
 private:
-    struct Range {
-        float min, max;
-    };
     [[nodiscard]] Range tally(const at::Tensor& rows, ChannelSketch& channels);
     [[nodiscard]] Range tally_by_operations(const at::Tensor& rows, ChannelSketch& channels);
     void sort_into_cells(const at::Tensor& sample, const at::Tensor& calls, ActivationSketch& sketch) const;
     void measure(const at::Tensor& sample, ActivationSketch& sketch) const;
 
-    int64_t most_samples_, num_samples_ = 0;
+    [[nodiscard]] bool counts_all() const { return !(open_low_ < open_high_); }
+    void leave_the_middle_open();
+    void close_the_middle(ActivationSketch& sketch) const;
+
+    int64_t sample_stride_;
     bool by_expert_ = false;
     at::ScalarType dtype_ = at::kFloat;
     std::vector<Range> ranges_;
     SignedHistogram values_;
-    std::vector<at::Tensor> samples_;      ///< rows, in the activations' dtype
-    std::vector<Range> ranges_of_samples_; ///< of the call that each came with
+    int64_t num_values_ = 0;
+    float open_low_ = 0, open_high_ = 0;    ///< values between these are not counted any longer
+    std::vector<at::Tensor> samples_;       ///< rows, in the activations' dtype
+    std::vector<Range> ranges_of_samples_;  ///< of the call that each came with
 };
 
 }  // namespace calibench

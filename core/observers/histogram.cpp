@@ -34,12 +34,16 @@ void SignedHistogram::widen_to(int exponent) {
 static float to_float(float value) { return value; }
 static float to_float(uint16_t bits) { return at::BFloat16(bits, at::BFloat16::from_bits()); }
 
+void SignedHistogram::widen_for(float magnitude) {
+    int exponent = exponent_;
+    if (magnitude > 0) std::frexp(magnitude, &exponent);  // the least with magnitude < 2^exponent
+    widen_to(exponent);
+}
+
 template <typename T>
 void SignedHistogram::add(const T* values, int64_t count, float largest_magnitude) {
-    int exponent = exponent_;
-    if (largest_magnitude > 0) std::frexp(largest_magnitude, &exponent);  // the least with largest_magnitude < 2^exponent
-    widen_to(exponent);
-    const float per_width = float(1.0 / bin_width());  // a power of two: the product is exact
+    widen_for(largest_magnitude);
+    const float per_width = bins_per_unit();
     if (count >= least_for_kernel) return count_values(values, count, per_width, counts_.data());
     for (int64_t i = 0; i < count; ++i) {
         const int bin = int(std::floor(to_float(values[i]) * per_width)) + num_bins / 2;
@@ -47,8 +51,16 @@ void SignedHistogram::add(const T* values, int64_t count, float largest_magnitud
     }
 }
 
+template <typename T>
+void SignedHistogram::add_outside(const T* values, int64_t count, float largest_magnitude, float low, float high) {
+    widen_for(largest_magnitude);
+    count_outside(values, count, low, high, bins_per_unit(), counts_.data());
+}
+
 template void SignedHistogram::add(const float*, int64_t, float);
 template void SignedHistogram::add(const uint16_t*, int64_t, float);
+template void SignedHistogram::add_outside(const float*, int64_t, float, float, float);
+template void SignedHistogram::add_outside(const uint16_t*, int64_t, float, float, float);
 
 void SignedHistogram::add(const SignedHistogram& other) {
     SignedHistogram theirs = other;

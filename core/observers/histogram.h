@@ -17,6 +17,9 @@ public:
     /// T: float, or uint16_t for the bits of a bfloat16.
     template <typename T>
     void add(const T* values, int64_t count, float largest_magnitude);
+    /// Only those below `low` and from `high` on.
+    template <typename T>
+    void add_outside(const T* values, int64_t count, float largest_magnitude, float low, float high);
     void add(const SignedHistogram& other);
 
     [[nodiscard]] int64_t total() const;
@@ -29,7 +32,9 @@ public:
     [[nodiscard]] std::vector<int64_t> folded() const;
 
 private:
+    void widen_for(float magnitude);
     void widen_to(int exponent);
+    [[nodiscard]] float bins_per_unit() const { return float(1.0 / bin_width()); }  ///< a power of two: products with it are exact
 
     std::vector<int64_t> counts_ = std::vector<int64_t>(num_bins, 0);
     int exponent_ = -100;
@@ -53,6 +58,8 @@ public:
     /// As if values had passed that were counted elsewhere. Strategy tensor. min, max: scalars in the values' dtype.
     void observe_counts(const SignedHistogram& counts, const MinMax& range);
 
+    /// What qparams are made of: the statistics without the outliers.
+    [[nodiscard]] MinMax clipped_range() const { return range_for_qparams(statistics()); }
     /// One per qparam, in the order of min_vals().flatten().
     [[nodiscard]] const std::vector<SignedHistogram>& histograms() const { return histograms_; }
 

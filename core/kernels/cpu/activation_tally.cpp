@@ -98,6 +98,43 @@ CALIBENCH_INLINE void count_some(const Values& all, int64_t begin, int64_t end) 
 
 CALIBENCH_LOOP(count_loop, count_some, Values)
 
+struct Tails {
+    const void* values;
+    float low, high, per_width;
+    int64_t* counts;
+};
+
+template <int N, typename T>
+CALIBENCH_INLINE void count_some_outside(const Tails& tails, int64_t begin, int64_t end) {
+    using L = Lanes<N>;
+    constexpr int64_t together = 4 * N;
+    const T* values = static_cast<const T*>(tails.values);
+    const auto low = L::broadcast(tails.low), high = L::broadcast(tails.high);
+    const auto count_one = [&](float x) {
+        if (!(x < tails.low || x >= tails.high)) return;
+        const float bin = std::floor(x * tails.per_width) + tally_bins / 2;
+        ++tails.counts[static_cast<int>(std::clamp(bin, 0.0f, static_cast<float>(tally_bins - 1)))];
+    };
+    int64_t i = begin;
+    for (; i + together <= end; i += together) {
+        typename L::Uint outside = {};
+        for (int64_t part = 0; part < 4; ++part) {
+            const auto x = L::load(values + i + part * N);
+            outside |= reinterpret_cast<typename L::Uint>((x < low) | (x >= high));
+        }
+        uint32_t any = 0;
+        for (int lane = 0; lane < N; ++lane) any |= outside[lane];
+        if (any == 0) continue;
+        for (int64_t part = 0; part < 4; ++part) {
+            const auto x = L::load(values + i + part * N);
+            for (int lane = 0; lane < N; ++lane) count_one(x[lane]);
+        }
+    }
+    for (; i < end; ++i) count_one(L::load(values + i, 1)[0]);
+}
+
+CALIBENCH_LOOP(outside_loop, count_some_outside, Tails)
+
 struct Share {
     const float* values;
     float per_step;
@@ -153,6 +190,11 @@ void count_values(const T* values, int64_t count, float per_width, int64_t* coun
     }
 }
 
+template <typename T>
+void count_outside(const T* values, int64_t count, float low, float high, float per_width, int64_t* counts) {
+    outside_loop<T>({values, low, high, per_width, counts}, 0, count);
+}
+
 void add_moments(const float* values, int64_t count, float per_step, double weight, const CellLayout& layout, MomentCell* cells) {
     share_loop<float>({values, per_step, weight, &layout, cells}, 0, count);
 }
@@ -161,5 +203,7 @@ template void tally_columns(const float*, int64_t, int64_t, ColumnTally&);
 template void tally_columns(const uint16_t*, int64_t, int64_t, ColumnTally&);
 template void count_values(const float*, int64_t, float, int64_t*);
 template void count_values(const uint16_t*, int64_t, float, int64_t*);
+template void count_outside(const float*, int64_t, float, float, float, int64_t*);
+template void count_outside(const uint16_t*, int64_t, float, float, float, int64_t*);
 
 }  // namespace calibench

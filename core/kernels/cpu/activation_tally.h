@@ -21,6 +21,10 @@ constexpr int tally_bins = 4096;
 template <typename T>
 void count_values(const T* values, int64_t count, float per_width, int64_t* counts);
 
+/// The same of values below `low` and from `high` on, which should be few.
+template <typename T>
+void count_outside(const T* values, int64_t count, float low, float high, float per_width, int64_t* counts);
+
 /// Cells over |t|: from the power of two of `base` on, `1 << (23 - shift)` to each doubling; from `linear_from` on one to each rounding
 /// cell of a whole number. Cell 0 holds what is smaller. With a `sign_stride` the cells of negative values lie that much further on.
 struct CellLayout {

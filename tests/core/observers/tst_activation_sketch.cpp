@@ -15,9 +15,9 @@ using namespace calibench::testing;
 namespace {
 
 /// As it comes in batches, all of it sampled.
-ActivationSketch sketch_of(const at::Tensor& values, ChannelSketch& channels, int64_t batch = 2, int64_t most_samples = 1 << 20) {
-    ActivationSketcher sketcher(most_samples);
-    for (const at::Tensor& part : values.split(batch)) sketcher.observe(part, channels);
+ActivationSketch sketch_of(const at::Tensor& values, ChannelSketch& channels, int64_t batch = 2, int64_t sample_stride = 1) {
+    ActivationSketcher sketcher(sample_stride);
+    for (const at::Tensor& part : values.split(batch)) (void)sketcher.observe(part, channels);
     return sketcher.finish();
 }
 ActivationSketch sketch_of(const at::Tensor& values) {
@@ -160,8 +160,8 @@ private Q_SLOTS:
     void a_token_scale_of_an_expert_is_one_of_the_call() {
         const at::Tensor values = activation({1, 40, 64}, 2).squeeze(0);
         ChannelSketch channels;
-        ActivationSketcher sketcher(1000);
-        sketcher.observe(values, channels);
+        ActivationSketcher sketcher(1);
+        (void)sketcher.observe(values, channels);
         const QuantizationArgs args = dynamic_args(8, {});
         const double noise = noise_of(values, make_activation_quantizer(args, {})(values));
         const ActivationSketch sketch = sketcher.finish();
@@ -188,15 +188,43 @@ private Q_SLOTS:
         QVERIFY(std::abs(sketch.measured.at("nvfp4_static_minmax") / noise_of(values, rounded) - 1) < 1e-5);
     }
 
-    void only_the_first_tokens_are_sampled() {
+    void sampled_tokens_are_evenly_spread() {
         const at::Tensor values = activation({5, 16, 32}, 8);
         ChannelSketch channels;
-        const ActivationSketch sketch = sketch_of(values, channels, 1, /*most_samples=*/24);
-        QCOMPARE(sketch.num_sampled, 24);
+        const ActivationSketch sketch = sketch_of(values, channels, 1, /*sample_stride=*/21);  // longer than a batch
+        QCOMPARE(sketch.num_sampled, 4);
         QCOMPARE(channels.num_tokens, 80);
         QCOMPARE(sketch.values.total(), values.numel());
-        const double energy = values.view({-1, 32}).slice(0, 0, 24).to(at::kDouble).square().sum().item<double>();
+        const double energy = values.view({-1, 32}).slice(0, 10, 80, 21).to(at::kDouble).square().sum().item<double>();
         QVERIFY(std::abs(sketch.sampled_energy / energy - 1) < 1e-5);
+    }
+
+    void tails_are_counted_to_the_last_data() {
+        QTest::addColumn<int>("dtype");
+        for (const auto dtype : {at::kFloat, at::kBFloat16}) QTest::addRow("%s", c10::toString(dtype)) << int(dtype);
+    }
+    void tails_are_counted_to_the_last() {
+        QFETCH(int, dtype);
+        at::Tensor values = heavy_tailed({6, 1024, 401}, 12).to(at::ScalarType(dtype));
+        values[5][7][3] = 300;  // the bins widen on the way
+        ChannelSketch channels;
+        const ActivationSketch sketch = sketch_of(values, channels, 3, 64);
+        QVERIFY(sketch.open_low < 0 && sketch.open_high > 0);
+        QCOMPARE(sketch.values.total(), values.numel());
+        SignedHistogram expected;
+        const at::Tensor all = values.to(at::kFloat);
+        expected.add(all.const_data_ptr<float>(), all.numel(), 300.0f);
+        int tails = 0;
+        for (int bin = 0; bin < SignedHistogram::num_bins; ++bin) {
+            const bool is_open = expected.edge(bin + 1) > sketch.open_low && expected.edge(bin) < sketch.open_high;
+            const int64_t counted = sketch.values.counts()[size_t(bin)], exact = expected.counts()[size_t(bin)];
+            const bool is_within = expected.edge(bin) >= sketch.open_low && expected.edge(bin + 1) <= sketch.open_high;
+            if (is_within) QVERIFY2(std::abs(double(counted - exact)) <= 0.05 * double(exact) + 50, concat("bin ", bin, ": ", counted, ", is ", exact).c_str());
+            if (is_open) continue;
+            QCOMPARE(counted, exact);
+            tails += int(exact);
+        }
+        QVERIFY(tails > values.numel() / 400);
     }
 
     void threads_change_nothing() {
@@ -204,7 +232,7 @@ private Q_SLOTS:
         const auto with_threads = [&](int threads, ChannelSketch& channels) {
             const int before = at::get_num_threads();
             at::set_num_threads(threads);
-            ActivationSketch sketch = sketch_of(values, channels, 4, 64);
+            ActivationSketch sketch = sketch_of(values, channels, 2, 33);
             at::set_num_threads(before);
             return sketch;
         };
