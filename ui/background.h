@@ -22,7 +22,7 @@ struct Outcome {
 /// Runs `work` on the thread pool and hands its Outcome to `done` on the thread of `context`.
 /// `done` is not called when `context` is gone by then; `work` must own all it touches.
 template <typename Work, typename Done>
-void runInBackground(QObject* context, Work work, Done done) {
+void runInBackground(QObject* context, Work work, Done done, QThreadPool* pool = QThreadPool::globalInstance()) {
     using Result = Outcome<decltype(work())>;
     auto* watcher = new QFutureWatcher<Result>(context);
     QObject::connect(watcher, &QFutureWatcherBase::finished, context, [watcher, done = std::move(done)]() mutable {
@@ -32,7 +32,7 @@ void runInBackground(QObject* context, Work work, Done done) {
     const auto promise = std::make_shared<QPromise<Result>>();
     promise->start();
     watcher->setFuture(promise->future());
-    QThreadPool::globalInstance()->start([promise, work = std::move(work)]() mutable {
+    pool->start([promise, work = std::move(work)]() mutable {
         Result result;
         try {
             result.value = work();

@@ -45,6 +45,7 @@ struct CoreServices {
     std::function<std::shared_ptr<const InputInspection>(const std::filesystem::path& runDir, const std::string& module)> inspectInput;
     std::function<std::vector<OutputError>(const std::filesystem::path& runDir)> readOutputErrors;
     std::function<std::vector<ModuleOverview>(const OverviewRequest&, RunControl&, const std::function<void(const ModuleOverview&, double)>&)> inspectModules;
+    std::function<void(std::vector<ModuleOverview>&)> judgeModules;  ///< badness and reason of each, held against the others
 };
 
 }  // namespace calibench

@@ -3,6 +3,8 @@
 #include <QLocale>
 #include <QStringList>
 
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include "core/base/text.h"
@@ -38,6 +40,13 @@ QString formatNumber(double value) {
 QString formatExact(double value) {
     if (!std::isfinite(value)) return nameOfNonFinite(value);
     return withoutExponentZeros(QString::number(value, 'g', QLocale::FloatingPointShortest));
+}
+
+QString formatExact(float value) {
+    if (!std::isfinite(value)) return nameOfNonFinite(static_cast<double>(value));
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    return withoutExponentZeros(QString::fromLatin1(text.data(), end - text.data()));
 }
 
 QString formatRange(double low, double high) { return formatNumber(low) + QStringLiteral(" … ") + formatNumber(high); }

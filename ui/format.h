@@ -12,6 +12,7 @@ namespace calibench {
 
 [[nodiscard]] QString formatNumber(double value);               ///< "0.0312", "3.1e-5", "NaN"
 [[nodiscard]] QString formatExact(double value);                ///< shortest text that reads back as the same double
+[[nodiscard]] QString formatExact(float value);                 ///< or as the same float
 [[nodiscard]] QString formatRange(double low, double high);     ///< "-0.312 … 0.298"
 [[nodiscard]] QString formatExactRange(double low, double high);
 [[nodiscard]] QString formatCount(int64_t count);               ///< grouped by the locale

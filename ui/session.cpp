@@ -112,6 +112,20 @@ Session::RecipeCheck Session::checkRecipe(const CoreServices& services, const st
     return check;
 }
 
+void Session::changeRecipe(const RecipeEdit& edit, const QStringList& modules, const std::function<void(const QString&)>& failed) {
+    std::vector<std::string> names;
+    for (const QString& module : modules) names.push_back(module.toStdString());
+    const auto work = [edit, recipe = m_recipe.toStdString(), model = m_model, names = std::move(names)] { return edit(recipe, model, names); };
+    runInBackground(this, work, [this, before = m_recipe, failed](const Outcome<std::string>& outcome) {
+        if (!outcome.value)
+            failed(outcome.error);
+        else if (m_recipe != before)
+            failed(tr("The recipe was changed at the same moment. Try again."));
+        else
+            changeRecipe(QString::fromStdString(*outcome.value));
+    });
+}
+
 void Session::startCheck() {
     m_checkDelay.stop();
     m_checkPending = true;
@@ -171,7 +185,14 @@ RunConfig Session::runConfig() const {
 }
 
 void Session::selectModule(const QString& module) {
-    if (std::exchange(m_selectedModule, module) != module) Q_EMIT selectionChanged(module);
+    if (std::exchange(m_selectedModule, module) == module) return;
+    const auto belongs = [&module](const QString& picked) { return picked == module || picked.startsWith(module + QLatin1Char('.')); };
+    if (std::none_of(m_picked.begin(), m_picked.end(), belongs)) pickModules(module.isEmpty() ? QStringList() : QStringList{module});
+    Q_EMIT selectionChanged(module);
+}
+
+void Session::pickModules(const QStringList& modules) {
+    if (std::exchange(m_picked, modules) != modules) Q_EMIT pickedChanged();
 }
 
 void Session::highlightModules(const QSet<QString>& modules) {

@@ -4,8 +4,10 @@
 #include <QObject>
 #include <QSet>
 #include <QString>
+#include <QStringList>
 #include <QTimer>
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -42,6 +44,9 @@ public:
     [[nodiscard]] QString recipe() const { return m_recipe; }
     /// For whoever changes the recipe but is not its editor (the form, the tree, a fix): one step that Undo takes back.
     void changeRecipe(const QString& yaml) { Q_EMIT recipeChangeRequested(yaml); }
+    using RecipeEdit = std::function<std::string(const std::string& recipe, const ModelSummary&, const std::vector<std::string>& modules)>;
+    /// The same by a text that is made of the present one, off the window's thread. `failed` gets a sentence when nothing comes of it.
+    void changeRecipe(const RecipeEdit& edit, const QStringList& modules, const std::function<void(const QString&)>& failed);
     [[nodiscard]] const std::vector<Diagnostic>& diagnostics() const { return m_diagnostics; }
     [[nodiscard]] bool checkingRecipe() const { return m_checkPending; }
     [[nodiscard]] int errorCount() const;
@@ -57,6 +62,9 @@ public:
 
     /// One for the whole window: a module, or a block ("model.layers.3"), or nothing.
     [[nodiscard]] QString selectedModule() const { return m_selectedModule; }
+    /// The modules that a change is meant for, in model order: the rows selected in the tree or the table used last, or the one module.
+    [[nodiscard]] const QStringList& pickedModules() const { return m_picked; }
+    void pickModules(const QStringList& modules);
     /// Modules that something points at without selecting them: those that a target under the pointer matches.
     [[nodiscard]] const QSet<QString>& highlightedModules() const { return m_highlighted; }
 
@@ -72,6 +80,7 @@ Q_SIGNALS:
     void recipeChecked();   ///< diagnostics() and schemes() are those of recipe()
     void readinessChanged();///< obstacle() may have changed
     void selectionChanged(const QString& module);
+    void pickedChanged();
 
 private:
     struct RecipeCheck;
@@ -91,6 +100,7 @@ private:
     QHash<QString, QString> m_schemes;
     std::vector<ResolvedModule> m_resolved;
     QString m_selectedModule;
+    QStringList m_picked;
     QSet<QString> m_highlighted;
     QTimer m_checkDelay;
     bool m_checkPending = false;

@@ -1,5 +1,6 @@
 #include "app/gui/core_services.h"
 
+#include "core/analysis/module_badness.h"
 #include "core/calibration/run.h"
 #include "core/observers/registry.h"
 
@@ -23,7 +24,12 @@ CoreServices coreServices() {
             .matchedModules = matched_modules,
             .checkBeforeRun = check_before_run,
             .readRun = read_run,
-            .runCalibration = run_calibration};
+            .runCalibration = run_calibration,
+            .inspectWeight = inspect_weight,
+            .inspectInput = inspect_input,
+            .readOutputErrors = read_output_errors,
+            .inspectModules = inspect_modules,
+            .judgeModules = [](std::vector<ModuleOverview>& modules) { judge_modules(modules); }};
 }
 
 }  // namespace calibench

@@ -10,7 +10,10 @@
 #include "app/gui/resource_folder.h"
 #include "app/gui/startup_report.h"
 #include "ui/english_plurals.h"
+#include "ui/lens/error_page.h"
+#include "ui/lens/what_if_panel.h"
 #include "ui/main_window.h"
+#include "ui/overview/overview_page.h"
 #include "ui/panels/plots_page.h"
 #include "ui/project/autosave.h"
 #include "ui/theme.h"
@@ -23,6 +26,7 @@ namespace {
 /// What was asked for on the command line.
 struct Options {
     QString place, dataset, recipe, settings, screenshot, theme, tab, select;  ///< place: a model folder or a project file
+    int whatIfBits = 0;
     QSize size;
     bool run = false;
     bool demo = false;
@@ -46,14 +50,15 @@ Options parseOptions(const QCoreApplication& app) {
     const QCommandLineOption theme(QStringLiteral("theme"), tr("Colours of this window: light, dark or system."), QStringLiteral("NAME"));
     const QCommandLineOption tab(QStringLiteral("tab"), tr("Show the Nth plot, counted from 1."), QStringLiteral("N"));
     const QCommandLineOption select(QStringLiteral("select"), tr("Select MODULE once the model is read."), QStringLiteral("MODULE"));
+    const QCommandLineOption whatIf(QStringLiteral("what-if"), tr("Ask the Error plot what BITS bits would do to the selected module."), QStringLiteral("BITS"));
     QCommandLineOption reportStartup(QStringLiteral("report-startup"));  // for calibench-window-bench: not in the help
     reportStartup.setFlags(QCommandLineOption::HiddenFromHelp);
-    parser.addOptions({reportStartup, dataset, recipe, run, demo, settings, screenshot, size, theme, tab, select});
+    parser.addOptions({reportStartup, dataset, recipe, run, demo, settings, screenshot, size, theme, tab, select, whatIf});
     parser.process(app);
     const QStringList sides = parser.value(size).split(QLatin1Char('x'));
     return {.place = parser.positionalArguments().value(0), .dataset = parser.value(dataset), .recipe = parser.value(recipe),
             .settings = parser.value(settings), .screenshot = parser.value(screenshot), .theme = parser.value(theme),
-            .tab = parser.value(tab), .select = parser.value(select), .size = {sides.value(0).toInt(), sides.value(1).toInt()},
+            .tab = parser.value(tab), .select = parser.value(select), .whatIfBits = parser.value(whatIf).toInt(), .size = {sides.value(0).toInt(), sides.value(1).toInt()},
             .run = parser.isSet(run), .demo = parser.isSet(demo), .reportStartup = parser.isSet(reportStartup)};
 }
 
@@ -71,6 +76,19 @@ void selectWhenReady(MainWindow& window, const QString& module) {
     const auto select = [&window, module] { window.session().selectModule(module); };
     QObject::connect(&window.session(), &Session::recipeChecked, &window, select);
     QObject::connect(&window.controller(), &RunController::stateChanged, &window, select);
+}
+
+/// Asks once, as soon as the module can be looked at.
+void askWhenReady(MainWindow& window, int bits) {
+    ErrorPage* page = window.plots()->errorPage();
+    QObject::connect(&page->microscope(), &Microscope::changed, page, [page, bits, asked = false]() mutable {
+        if (asked || page->microscope().state() != Microscope::State::Ready) return;
+        asked = true;
+        page->showWhatIf(true);
+        WhatIf question = page->whatIf()->strip()->question();
+        if (question.weights) question.weights->num_bits = bits;
+        page->whatIf()->strip()->propose(question);
+    }, Qt::QueuedConnection);
 }
 
 void open(MainWindow& window, const Options& options) {
@@ -93,6 +111,7 @@ void takeScreenshot(MainWindow& window, const QString& file, bool afterRun) {
     };
     const auto settled = [&window, afterRun] {
         if (window.session().modelState() == Session::ModelState::Loading || window.session().checkingRecipe()) return false;
+        if (!window.plots()->errorPage()->settled() || window.plots()->overviewPage()->loader().busy()) return false;
         return !window.controller().active() && (!afterRun || window.controller().state() != RunController::State::Idle || !window.session().obstacle().isEmpty());
     };
     auto* poll = new QTimer(&window);
@@ -125,6 +144,7 @@ int main(int argc, char** argv) {
     open(window, options);
     if (const int tab = options.tab.toInt(); tab > 0) window.plots()->setCurrentTab(tab - 1);
     if (!options.select.isEmpty()) selectWhenReady(window, options.select);
+    if (options.whatIfBits > 0) askWhenReady(window, options.whatIfBits);
     if (!options.screenshot.isEmpty()) takeScreenshot(window, options.screenshot, options.run);
     if (!options.size.isEmpty()) window.resize(options.size);
     if (options.reportStartup) new StartupReport(window);

@@ -20,6 +20,10 @@
 #include "ui/english_plurals.h"
 #include "ui/main_window.h"
 #include "ui/panels/model_panel.h"
+#include "ui/lens/error_page.h"
+#include "ui/lens/map_plot.h"
+#include "ui/lens/what_if_panel.h"
+#include "ui/overview/overview_page.h"
 #include "ui/panels/plots_page.h"
 #include "ui/recipe/recipe_editor.h"
 #include "ui/recipe/recipe_panel.h"
@@ -104,6 +108,8 @@ private:
         m_window.session().highlightModules(matched);
         take("target_matches");
         m_window.session().highlightModules({});
+        takeLens("idle");
+        showTab(PlotsPage::Ranges);
 
         const QString text = panel.editor()->text();
         m_window.session().changeRecipe(QString(text).replace(QStringLiteral("group_size: 64"), QStringLiteral("group_size: 96")));
@@ -136,6 +142,31 @@ private:
         wait("the run's end", [&] { return !controller.active(); });
         m_window.session().selectModule(QString::fromLatin1(Module));
         takeTabs("finished");
+        takeLens("finished");
+    }
+
+    /// The Error tab from afar and near, a question asked in it, and the Overview.
+    void takeLens(const std::string& state, const char* module = Module) {
+        m_window.session().selectModule(QString::fromLatin1(module));
+        showTab(PlotsPage::Error);
+        ErrorPage& page = *m_window.plots()->errorPage();
+        const auto settled = [&page] { return page.microscope().state() == Microscope::State::Ready && page.settled(); };
+        wait("the module's weight", settled);
+        take((state + "_error").c_str());
+        page.map()->zoomToRow(page.microscope().slides().back().weight->facts().max_error_row);
+        wait("the row", settled);
+        take((state + "_error_row").c_str());
+        page.map()->follow();
+        page.showWhatIf(true);
+        WhatIf question = page.whatIf()->strip()->question();
+        question.weights->num_bits = 8;
+        page.whatIf()->strip()->propose(question);
+        wait("the answer", [&] { return settled() && page.microscope().slides().back().kind == Slide::Kind::WhatIf; });
+        take((state + "_what_if").c_str());
+        page.showWhatIf(false);
+        showTab(PlotsPage::Overview);
+        wait("the overview", [this] { return m_window.plots()->overviewPage()->loader().complete(); });
+        take((state + "_overview").c_str());
     }
 
     void takeTabs(const std::string& state) {
@@ -174,6 +205,7 @@ private:
         wait("the run's end", [this] { return m_window.controller().active() == false; });
         m_window.session().selectModule(QStringLiteral("model.layers.1.mlp.experts.2.up_proj"));
         takeTabs("experts");
+        takeLens("experts", "model.layers.1.mlp.experts.2.up_proj");
     }
 
     const QString m_folder, m_theme;

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "tests/ui/fake_analysis.h"
 #include "tests/ui/fixtures.h"
 #include "ui/core_services.h"
 
@@ -83,6 +84,7 @@ inline CoreServices fakeCore(bool endless = false) {
         return RunSummary{.seconds = 2, .num_quantized_modules = 6, .output_bytes = 100, .mean_initial_loss_mse = 1e-4, .mean_best_loss_mse = 5e-5,
                           .output_dir = config.output_dir, .run_dir = config.run_dir};
     };
+    addAnalysis(services);
     return services;
 }
 

@@ -229,6 +229,7 @@ void ModelPanel::acceptFilter() {
 void ModelPanel::showSelection(const QString& name) {
     const QModelIndex index = m_filtered->mapFromSource(m_model->indexOf(name));
     if (!index.isValid() || index == m_tree->currentIndex().siblingAtColumn(0)) return;
+    const QScopedValueRollback following(m_following, true);
     m_tree->setCurrentIndex(index);
     m_tree->scrollTo(index);
 }
@@ -243,6 +244,7 @@ void ModelPanel::selectionChanged() {
     if (m_restoring) return;
     m_chosen.clear();
     for (const QModelIndex& row : selectedRows()) m_chosen.insert(row.data(ModelTreeModel::ModuleRole).toString());
+    if (!m_following) m_session.pickModules(selectedModules());
     showSelectionCount();
 }
 

@@ -66,6 +66,7 @@ private:
     StatePage* m_page = nullptr;
     QSet<QString> m_chosen;  ///< names of the rows that the user selected last, those that the filter hides since included
     QStringList m_unfolded;  ///< groups that were unfolded before there was a filter
+    bool m_following = false;  ///< the tree shows what was selected elsewhere
     bool m_restoring = false;  ///< what changes in the tree's selection now is not the user's doing
 };
 

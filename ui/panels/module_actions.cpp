@@ -7,10 +7,8 @@
 #include <numeric>
 #include <utility>
 
-#include "ui/background.h"
 #include "ui/format.h"
 #include "ui/run_controller.h"
-#include "ui/session.h"
 #include "ui/theme.h"
 
 namespace calibench {
@@ -130,22 +128,8 @@ void ModuleActions::addScheme(QMenu* menu, const QString& text, const Quantizati
     action->setToolTip(QString::fromStdString(m_session.services().describeScheme(scheme)));
 }
 
-void ModuleActions::change(Edit edit) {
-    if (!obstacle().isEmpty()) return;
-    std::vector<std::string> modules;
-    for (const QString& module : m_selected()) modules.push_back(module.toStdString());
-    const QString before = m_session.recipe();
-    const auto work = [edit = std::move(edit), recipe = before.toStdString(), model = m_session.model(), modules = std::move(modules)] {
-        return edit(recipe, model, modules);
-    };
-    runInBackground(this, work, [this, before](const Outcome<std::string>& outcome) {
-        if (!outcome.value)
-            Q_EMIT failed(outcome.error);
-        else if (m_session.recipe() != before)
-            Q_EMIT failed(tr("The recipe was changed at the same moment. Try again."));
-        else
-            m_session.changeRecipe(QString::fromStdString(*outcome.value));
-    });
+void ModuleActions::change(const Session::RecipeEdit& edit) {
+    if (obstacle().isEmpty()) m_session.changeRecipe(edit, m_selected(), [this](const QString& why) { Q_EMIT failed(why); });
 }
 
 }  // namespace calibench

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/quantization/quantization_scheme.h"
+#include "ui/session.h"
 
 class QAction;
 class QMenu;
@@ -17,8 +18,6 @@ class QMenu;
 namespace calibench {
 
 class RunController;
-class Session;
-struct ModelSummary;
 
 /// What can be done to the recipe with modules in hand: quantize them by another scheme, leave them as they are, pin them. Each
 /// is one change of the recipe's text, which Undo takes back; the text is made off the window's thread.
@@ -43,8 +42,7 @@ Q_SIGNALS:
     void failed(const QString& message);
 
 private:
-    using Edit = std::function<std::string(const std::string& recipe, const ModelSummary&, const std::vector<std::string>& modules)>;
-    void change(Edit edit);
+    void change(const Session::RecipeEdit& edit);
     void fillQuantizeMenu();
     void addScheme(QMenu* menu, const QString& text, const QuantizationScheme& scheme);
     void addPreset(QMenu* menu, const std::string& name, int64_t columns);  ///< in groups that divide `columns`

@@ -190,7 +190,12 @@ bool Plot::keyPressed(const QKeyEvent* event) {
                 pointAt(spotBeside(m_pointed, step, 0));
             break;
         case Qt::Key_Up:
-        case Qt::Key_Down: pointAt(spotBeside(m_pointed, 0, step)); break;
+        case Qt::Key_Down:
+            if (event->modifiers() == Qt::ShiftModifier)
+                m_view->pan(0.2 * step, Qt::Vertical);
+            else
+                pointAt(spotBeside(m_pointed, 0, step));
+            break;
         case Qt::Key_Plus: m_view->zoom(0.7); return true;
         case Qt::Key_Minus: m_view->zoom(1 / 0.7); return true;
         case Qt::Key_Return:

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <iterator>
+#include <span>
 
 #include "ui/plots/qcustomplot.h"
 #include "ui/theme.h"
@@ -77,14 +78,27 @@ void PlotTheme::apply(QCPLegend* legend) const {
     }
 }
 
+namespace {
+
+QCPColorGradient gradientOf(std::span<const QRgb> stops) {
+    QCPColorGradient gradient;
+    gradient.clearColorStops();
+    for (size_t i = 0; i < stops.size(); ++i) gradient.setColorStopAt(static_cast<double>(i) / static_cast<double>(stops.size() - 1), QColor(stops[i]));
+    return gradient;
+}
+
+}  // namespace
+
 QCPColorGradient viridis() {
     static constexpr QRgb stops[] = {0xff440154, 0xff482475, 0xff414487, 0xff355f8d, 0xff2a788e, 0xff21918c,
                                      0xff22a884, 0xff44bf70, 0xff7ad151, 0xffbddf26, 0xfffde725};
-    QCPColorGradient gradient;
-    gradient.clearColorStops();
-    constexpr auto last = std::size(stops) - 1;
-    for (size_t i = 0; i <= last; ++i) gradient.setColorStopAt(static_cast<double>(i) / last, QColor(stops[i]));
-    return gradient;
+    return gradientOf(stops);
+}
+
+QCPColorGradient diverging(const PlotTheme& theme) {
+    static constexpr QRgb onLight[] = {0xff053061, 0xff2166ac, 0xff6aaed6, 0xfff4f5f6, 0xfff0906b, 0xffb2182b, 0xff67001f};
+    static constexpr QRgb onDark[] = {0xffb5dcff, 0xff5aa9e6, 0xff2c669c, 0xff25282c, 0xffa3422f, 0xfff0785a, 0xffffd0bd};
+    return theme.dark ? gradientOf(onDark) : gradientOf(onLight);
 }
 
 }  // namespace calibench

@@ -29,5 +29,7 @@ struct PlotTheme {
 
 /// Matplotlib's viridis: rises evenly in lightness, for anyone's eyes and on paper.
 [[nodiscard]] QCPColorGradient viridis();
+/// Blue below zero, red above, and in the middle what the theme's background makes unobtrusive.
+[[nodiscard]] QCPColorGradient diverging(const PlotTheme& theme);
 
 }  // namespace calibench

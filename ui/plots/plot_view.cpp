@@ -48,6 +48,11 @@ QList<QCPAxis*> PlotView::axes() const {
     return all;
 }
 
+QCPAxisRect* PlotView::panelOfKeys() const {
+    const auto visible = std::find_if(m_panels.rbegin(), m_panels.rend(), [](const QCPAxisRect* panel) { return panel->visible(); });
+    return visible == m_panels.rend() ? m_panels.last() : *visible;
+}
+
 void PlotView::setWhole(QCPAxis* axis, const QCPRange& whole, bool bounded) {
     if (bounded)
         m_bounds[axis] = whole;
@@ -104,7 +109,7 @@ void PlotView::wheeled(const QWheelEvent* event) {
 void PlotView::zoomInto(const QRect& band) {
     for (QCPAxisRect* panel : m_panels) {
         const QRect inside = band.normalized() & panel->rect();
-        if (inside.isEmpty() || !panel->rect().contains(m_pressedAt.toPoint())) continue;
+        if (!panel->visible() || inside.isEmpty() || !panel->rect().contains(m_pressedAt.toPoint())) continue;
         QList<QCPAxis*> affected;
         if (inside.width() >= SmallestBand) affected << panel->axis(QCPAxis::atBottom);
         if (inside.height() >= SmallestBand) affected << panel->axis(QCPAxis::atLeft);
@@ -151,6 +156,15 @@ void PlotView::showWhole() {
     Q_EMIT changed();
 }
 
+void PlotView::lookAt(QCPAxis* x, const QCPRange& columns, QCPAxis* y, const QCPRange& rows) {
+    endChange();
+    beginChange();
+    x->setRange(columns);
+    y->setRange(rows);
+    endChange();
+    m_canvas->replot(QCustomPlot::rpQueuedReplot);
+}
+
 void PlotView::back() {
     endChange();
     show(m_history.back());
@@ -170,17 +184,21 @@ void PlotView::forget() {
 }
 
 void PlotView::zoom(double factor) {
-    QCPAxis* axis = m_panels.last()->axis(QCPAxis::atBottom);
+    QCPAxisRect* panel = panelOfKeys();
     beginChange();
-    axis->scaleRange(factor);
+    panel->axis(QCPAxis::atBottom)->scaleRange(factor);
+    if (m_wheel[panel].testFlag(Qt::Vertical)) panel->axis(QCPAxis::atLeft)->scaleRange(factor);
     endChange();
     m_canvas->replot(QCustomPlot::rpQueuedReplot);
 }
 
-void PlotView::pan(double part) {
-    QCPAxis* axis = m_panels.last()->axis(QCPAxis::atBottom);
+void PlotView::pan(double part, Qt::Orientation direction) {
+    QCPAxisRect* panel = panelOfKeys();
+    if (!m_wheel[panel].testFlag(direction)) return;
+    QCPAxis* axis = panel->axis(direction == Qt::Horizontal ? QCPAxis::atBottom : QCPAxis::atLeft);
+    const bool upwards = direction == Qt::Vertical && !axis->rangeReversed();
     beginChange();
-    axis->moveRange(part * axis->range().size());
+    axis->moveRange((upwards ? -part : part) * axis->range().size());
     endChange();
     m_canvas->replot(QCustomPlot::rpQueuedReplot);
 }

@@ -22,7 +22,8 @@ public:
     /// Turns the mouse on `canvas` into zooming and panning.
     explicit PlotView(QCustomPlot* canvas);
 
-    /// A panel that can be zoomed; the wheel zooms it in these directions. The last panel is the one that keys zoom and pan.
+    /// A panel that can be zoomed; the wheel zooms it in these directions. The last visible panel is the one that keys zoom
+    /// and pan.
     void addPanel(QCPAxisRect* panel, Qt::Orientations wheel = Qt::Horizontal);
     void setWheel(QCPAxisRect* panel, Qt::Orientations wheel) { m_wheel[panel] = wheel; }
     /// All there is on an axis: shown while the whole plot is. No view of a bounded axis reaches beyond it.
@@ -39,8 +40,11 @@ public:
     void back();
     void forward();
     void forget();                  ///< another run: the whole plot, and no view to go back to
-    void zoom(double factor);       ///< about the middle; below 1 zooms in
-    void pan(double part);          ///< by this part of what is seen, to the right
+    void zoom(double factor);       ///< about the middle, in the wheel's directions; below 1 zooms in
+    /// By this part of what is seen, to the right or downwards; nothing happens in a direction that the wheel does not have.
+    void pan(double part, Qt::Orientation direction = Qt::Horizontal);
+    /// Shows these ranges; goes into the history like any other view.
+    void lookAt(QCPAxis* x, const QCPRange& columns, QCPAxis* y, const QCPRange& rows);
     void setZoomTool(bool on) { m_zoomTool = on; }  ///< dragging draws a rubber band, as it does with Shift
 
 Q_SIGNALS:
@@ -56,6 +60,7 @@ private:
     void endChange();  ///< what is seen now becomes a view of the history
     void keepWithin(QCPAxis* axis, const QCPRange& range);
     [[nodiscard]] QList<QCPAxis*> axes() const;
+    [[nodiscard]] QCPAxisRect* panelOfKeys() const;
     [[nodiscard]] View seen() const;
     void show(const View& view);
 

@@ -117,7 +117,7 @@ QVector<double> IndexTicker::createTickVector(double, const QCPRange& range) {
     if (!m_labels.isEmpty()) last = std::min(last, static_cast<double>(m_labels.size()) - 1);
     double stride = 1;
     for (const double wider : {2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 10000.0})
-        if ((last - first) / stride > 12) stride = wider;
+        if ((last - first) / stride > m_most) stride = wider;
     QVector<double> ticks;
     for (double tick = std::ceil(first / stride) * stride; tick <= last; tick += stride) ticks.append(tick);
     return ticks;

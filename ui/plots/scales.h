@@ -56,10 +56,10 @@ private:
     double m_step = 0;
 };
 
-/// Whole numbers only, each with the label of its index when there are labels.
+/// Whole numbers only, each with the label of its index when there are labels; no more of them than `most`.
 class IndexTicker : public QCPAxisTicker {
 public:
-    explicit IndexTicker(QStringList labels = {}) : m_labels(std::move(labels)) {}
+    explicit IndexTicker(QStringList labels = {}, int most = 12) : m_labels(std::move(labels)), m_most(most) {}
 
 protected:
     QVector<double> createTickVector(double tickStep, const QCPRange& range) override;
@@ -68,6 +68,7 @@ protected:
 
 private:
     const QStringList m_labels;
+    const int m_most;
 };
 
 }  // namespace calibench

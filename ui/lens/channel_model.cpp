@@ -1,0 +1,48 @@
+#include "ui/lens/channel_model.h"
+
+#include <utility>
+
+#include "ui/format.h"
+#include "ui/models/bar_delegate.h"
+
+namespace calibench {
+
+void ChannelModel::setChannels(std::vector<ChannelError> channels) {
+    beginResetModel();
+    m_channels = std::move(channels);
+    endResetModel();
+}
+
+int ChannelModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_channels.size()); }
+
+int ChannelModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
+
+QVariant ChannelModel::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
+    const ChannelError& channel = m_channels[static_cast<size_t>(index.row())];
+    if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
+    if (role == BarDelegate::BarRole && index.column() == ShareColumn)  // against the worst one: shares of thousands of channels are all small
+        return m_channels.front().error_share > 0 ? channel.error_share / m_channels.front().error_share : 0;
+    if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
+    const auto format = [role](double value) { return role == Qt::ToolTipRole ? formatExact(value) : formatNumber(value); };
+    switch (index.column()) {
+        case IndexColumn: return QString::number(channel.index);
+        case ShareColumn: return tr("%1 %").arg(format(100 * channel.error_share));
+        case SqnrColumn: return format(channel.sqnr_db);
+        case LargestColumn: return format(channel.max_abs_error);
+        default: return {};
+    }
+}
+
+QVariant ChannelModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal) return {};
+    if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
+    const std::pair<QString, QString> words[] = {{tr("#"), tr("Number of the row or column")},
+                                                 {tr("Share"), tr("Of the weight's whole squared error")},
+                                                 {tr("dB"), tr("Signal to quantization noise ratio of the channel")},
+                                                 {tr("Largest"), tr("Largest error of a single value")}};
+    if (section < 0 || section >= NUM_COLUMNS) return {};
+    return role == Qt::DisplayRole ? words[section].first : role == Qt::ToolTipRole ? QVariant(words[section].second) : QVariant();
+}
+
+}  // namespace calibench

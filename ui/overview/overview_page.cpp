@@ -1,0 +1,258 @@
+#include "ui/overview/overview_page.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QCheckBox>
+#include <QClipboard>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QProgressBar>
+#include <QScopedValueRollback>
+#include <QSplitter>
+#include <QToolButton>
+#include <QTreeView>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+#include "ui/format.h"
+#include "ui/models/bar_delegate.h"
+#include "ui/overview/overview_map.h"
+#include "ui/overview/overview_model.h"
+#include "ui/panels/state_page.h"
+#include "ui/run_controller.h"
+#include "ui/session.h"
+#include "ui/theme.h"
+
+namespace calibench {
+
+OverviewPage::OverviewPage(Session& session, const RunController& controller, QWidget* parent)
+    : QWidget(parent), m_session(session), m_controller(controller), m_loader(session.services()), m_model(new OverviewModel(m_loader, this)),
+      m_filtered(new OverviewFilter(*m_model, this)), m_map(new OverviewMap(session, m_loader)), m_table(new QTreeView), m_text(new QLineEdit),
+      m_metric(new QComboBox), m_limited(new QCheckBox), m_limit(new QDoubleSpinBox), m_state(new QLabel), m_progress(new QProgressBar), m_stop(new QToolButton) {
+    m_page = new StatePage(makeContent());
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(m_page);
+
+    connect(&m_loader, &OverviewLoader::progressed, this, &OverviewPage::showState);
+    connect(&m_session, &Session::modelChanged, this, &OverviewPage::look);
+    connect(&m_session, &Session::recipeChecked, this, &OverviewPage::look);
+    connect(&m_session, &Session::selectionChanged, this, &OverviewPage::showSelection);
+    connect(&m_session, &Session::selectionChanged, m_map, &OverviewMap::setSelectedModule);
+    connect(m_map, &OverviewMap::moduleClicked, &m_session, &Session::selectModule);
+    connect(&m_controller, &RunController::recordCleared, this, &OverviewPage::look);
+    connect(&m_controller, &RunController::stateChanged, this, &OverviewPage::look);
+    connect(&m_controller, &RunController::snapshotArrived, this, [this](const RunSnapshot& snapshot) {
+        if (!snapshot.blocksFinished.empty()) look();
+    });
+    setMetric(m_metric->currentIndex());
+    showState();
+}
+
+OverviewPage::~OverviewPage() {
+    // The table asks for its rows when it is hidden, and the loader that has them is a member: the table goes first.
+    delete m_page;
+}
+
+QWidget* OverviewPage::makeContent() {
+    makeTable();
+    auto* parts = new QSplitter(Qt::Vertical);
+    parts->addWidget(m_map);
+    parts->addWidget(m_table);
+    parts->setStretchFactor(0, 2);
+    parts->setStretchFactor(1, 3);
+    parts->setHandleWidth(3);
+    m_map->setMinimumHeight(140);
+
+    auto* content = new QWidget;
+    content->setAutoFillBackground(true);
+    content->setBackgroundRole(QPalette::Base);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(makeBar());
+    layout->addWidget(parts, 1);
+    return content;
+}
+
+QWidget* OverviewPage::makeBar() {
+    m_text->setPlaceholderText(tr("Filter by name, scheme or reason"));
+    m_text->setClearButtonEnabled(true);
+    m_text->addAction(symbolicIcon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    m_text->setAccessibleName(tr("Filter of the modules by text"));
+    connect(m_text, &QLineEdit::textChanged, this, [this](const QString& text) {
+        m_filtered->setText(text);
+        showState();
+    });
+    for (const Metric& each : metrics()) m_metric->addItem(each.name);
+    for (int i = 0; i < m_metric->count(); ++i) m_metric->setItemData(i, metrics()[static_cast<size_t>(i)].help, Qt::ToolTipRole);
+    m_metric->setCurrentIndex(static_cast<int>(MetricKind::Sqnr));
+    m_metric->setAccessibleName(tr("Number shown in the map"));
+    connect(m_metric, &QComboBox::currentIndexChanged, this, &OverviewPage::setMetric);
+    m_limited->setToolTip(tr("Show only modules whose number is worse than this"));
+    m_limit->setDecimals(1);
+    m_limit->setRange(-200, 1e6);
+    m_limit->setAccessibleName(tr("Limit"));
+    connect(m_limited, &QCheckBox::toggled, this, &OverviewPage::applyLimit);
+    connect(m_limit, &QDoubleSpinBox::valueChanged, this, &OverviewPage::applyLimit);
+    m_progress->setTextVisible(false);
+    m_progress->setMaximumWidth(120);
+    m_progress->setMaximumHeight(8);
+    m_stop->setAutoRaise(true);
+    m_stop->setIconSize({16, 16});
+    connect(m_stop, &QToolButton::clicked, this, [this] { m_loader.busy() ? m_loader.cancel() : m_loader.resume(); });
+
+    auto* bar = new QWidget;
+    auto* row = new QHBoxLayout(bar);
+    row->setContentsMargins(12, 6, 8, 4);
+    row->setSpacing(8);
+    row->addWidget(m_text, 1);
+    row->addWidget(m_metric);
+    row->addWidget(m_limited);
+    row->addWidget(m_limit);
+    row->addWidget(m_state);
+    row->addWidget(m_progress);
+    row->addWidget(m_stop);
+    return bar;
+}
+
+void OverviewPage::makeTable() {
+    // A row that the filter hides hands the selection to its neighbour, which nobody has chosen: connected before the table's
+    // selection, so that it is known when the selection moves.
+    for (const auto signal : {&QAbstractItemModel::rowsAboutToBeRemoved, &QAbstractItemModel::rowsAboutToBeInserted})
+        connect(m_filtered, signal, this, [this] { m_following = true; });
+    m_table->setModel(m_filtered);
+    for (const auto signal : {&QAbstractItemModel::rowsRemoved, &QAbstractItemModel::rowsInserted})
+        connect(m_filtered, signal, this, [this] { m_following = false; });
+    m_table->setItemDelegate(new BarDelegate(m_table));
+    m_table->setRootIsDecorated(false);
+    m_table->setUniformRowHeights(true);
+    m_table->setAlternatingRowColors(true);
+    m_table->setFrameShape(QFrame::NoFrame);
+    m_table->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_table->setTextElideMode(Qt::ElideLeft);  // modules differ at the end of their names
+    m_table->setAccessibleName(tr("All modules, the worst first"));
+    m_table->setSortingEnabled(true);
+    m_table->sortByColumn(OverviewModel::columnOf(MetricKind::Badness), Qt::DescendingOrder);
+    QFont small = font();
+    small.setPointSizeF(small.pointSizeF() * 0.92);
+    m_table->setFont(small);
+    m_table->header()->setFont(small);
+    m_table->header()->setStretchLastSection(true);
+    const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
+    for (int column = 0; column < OverviewModel::NUM_COLUMNS; ++column) {
+        const int header = QFontMetrics(small).horizontalAdvance(m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString()) + 28;  // and the arrow of the order
+        m_table->setColumnWidth(column, column == OverviewModel::ModuleColumn ? 30 * digit : column == OverviewModel::ReasonColumn ? 46 * digit : std::max(8 * digit, header));
+    }
+    // What is read first stands first: the reason beside the badness.
+    m_table->header()->moveSection(m_table->header()->visualIndex(OverviewModel::ReasonColumn), 2);
+
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &OverviewPage::takeSelection);
+    connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &OverviewPage::takePicked);
+    connect(m_table, &QTreeView::activated, this, [this] {
+        takeSelection();
+        Q_EMIT errorRequested();
+    });
+    const auto action = [this](const QString& text, const QKeySequence& shortcut, auto slot) {
+        auto* made = new QAction(text, m_table);
+        made->setShortcut(shortcut);
+        made->setShortcutContext(Qt::WidgetShortcut);
+        connect(made, &QAction::triggered, this, slot);
+        m_table->addAction(made);
+    };
+    action(tr("&Show its error"), {}, &OverviewPage::errorRequested);
+    action(tr("&Copy rows"), QKeySequence::Copy, &OverviewPage::copy);
+    m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+}
+
+void OverviewPage::look() {
+    if (m_session.modelState() != Session::ModelState::Ready) {
+        m_loader.want({});
+    } else if (isVisible() && !m_session.checkingRecipe()) {  // else when shown: it reads the whole model
+        m_loader.want(allSpecimens(m_session, m_controller));
+    }
+    showState();
+}
+
+void OverviewPage::showState() {
+    const int all = static_cast<int>(m_loader.modules().size());
+    const auto known = static_cast<int>(m_loader.countKnown());
+    if (all == 0) {
+        m_page->showEmpty(tr("Every module will show here with what quantization does to it, once a recipe quantizes one."));
+        return;
+    }
+    if (known == 0 && !m_loader.error().isEmpty()) {
+        m_page->showEmpty(m_loader.error(), tr("Try again"), [this] { m_loader.resume(); });
+        return;
+    }
+    m_page->showContent();
+    const bool busy = m_loader.busy();
+    m_progress->setVisible(busy);
+    m_progress->setRange(0, all);
+    m_progress->setValue(known);
+    m_stop->setVisible(busy || known < all);
+    m_stop->setIcon(symbolicIcon(busy ? QStringLiteral("stop") : QStringLiteral("run")));
+    m_stop->setToolTip(busy ? tr("Stop looking; what is known stays") : tr("Look at the modules that are still unknown"));
+    m_stop->setAccessibleName(m_stop->toolTip());
+    const int shown = m_filtered->rowCount();
+    m_state->setText(!m_loader.error().isEmpty() ? tr("stopped") : known < all ? tr("%1 of %2").arg(formatCount(known), formatCount(all)) : shown < all ? tr("%1 of %2 shown").arg(formatCount(shown), formatCount(all)) : tr("%n module(s)", nullptr, all));
+    m_state->setToolTip(m_loader.error());
+}
+
+void OverviewPage::setMetric(int index) {
+    const auto kind = static_cast<MetricKind>(index);
+    const Metric& chosen = metricOf(kind);
+    m_map->setMetric(kind);
+    m_metric->setToolTip(tr("Shown in the map: %1").arg(chosen.help));
+    m_limited->setText(chosen.lowIsBad ? tr("below") : tr("above"));
+    m_limit->setSuffix(chosen.unit.isEmpty() ? QString() : QLatin1Char(' ') + chosen.unit);
+    if (m_limited->isChecked()) applyLimit();
+}
+
+void OverviewPage::applyLimit() {
+    m_filtered->setLimit(m_map->metricKind(), m_limited->isChecked() ? std::optional(m_limit->value()) : std::nullopt);
+    showState();
+}
+
+void OverviewPage::showSelection(const QString& module) {
+    const QModelIndex index = m_filtered->mapFromSource(m_model->indexOf(module));
+    if (!index.isValid() || index.row() == m_table->currentIndex().row()) return;
+    const QScopedValueRollback following(m_following, true);
+    m_table->setCurrentIndex(index);
+    m_table->scrollTo(index);
+}
+
+void OverviewPage::takeSelection() {
+    const QModelIndex current = m_table->currentIndex();
+    if (!m_following && current.isValid()) m_session.selectModule(current.data(OverviewModel::ModuleRole).toString());
+}
+
+void OverviewPage::takePicked() {
+    if (m_following) return;
+    QList<int> rows = selectedRows();
+    std::sort(rows.begin(), rows.end());
+    QStringList modules;
+    for (const int row : rows) modules << m_model->index(row, 0).data(OverviewModel::ModuleRole).toString();
+    m_session.pickModules(modules);
+}
+
+QList<int> OverviewPage::selectedRows() const {
+    QList<int> rows;
+    for (const QModelIndex& row : m_table->selectionModel()->selectedRows()) rows << row.row();
+    std::sort(rows.begin(), rows.end());
+    for (int& row : rows) row = m_filtered->mapToSource(m_filtered->index(row, 0)).row();
+    return rows;
+}
+
+void OverviewPage::copy() const { QApplication::clipboard()->setText(m_model->plainText(selectedRows())); }
+
+void OverviewPage::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    look();
+}
+
+}  // namespace calibench
