@@ -34,6 +34,7 @@ class TestQdqKernel : public QObject {
 private Q_SLOTS:
     void agrees_with_the_reference_data();
     void agrees_with_the_reference();
+    void agrees_from_a_searched_start();
     void block_loss_is_the_mean_squared_error_data();
     void block_loss_is_the_mean_squared_error();
 };
@@ -99,6 +100,34 @@ void TestQdqKernel::agrees_with_the_reference() {
     QVERIFY(a.v.equal(b.v) && a.min_scale.equal(b.min_scale) && a.max_scale.equal(b.max_scale));
     QVERIFY(a.quantized.equal(b.quantized) && a.qparams.scale.equal(b.qparams.scale));
     QVERIFY(!a.v.equal(fused.v()));  // what was remembered is no longer the current
+}
+
+/// SignRoundV2, whose scales may grow beyond 1.
+void TestQdqKernel::agrees_from_a_searched_start() {
+    QuantizationArgs args;
+    args.num_bits = 3;
+    args.strategy = Strategy::Group;
+    args.group_size = 32;
+    AutoRoundOptions options;
+    options.iters = 30;
+    options.lr = 0.05;
+    options.minmax_lr = 0.2;
+    options.lr_scheduler = LrScheduler::Constant;
+    options.enable_alg_ext = true;
+    const at::Tensor weight = awkward_weight(24, 96, at::kFloat), imatrix = normal({96}, 7).square();
+    TunableWeight fused("fused", weight, args, options, {.imatrix = imatrix});
+    TunableWeight reference("reference", weight, args, options, {.imatrix = imatrix, .path = RoundingPath::Reference});
+    QVERIFY(fused.is_fused() && !reference.is_fused());
+    QVERIFY(fused.qdq().equal(reference.qdq()));
+    for (int i = 0; i < 12; ++i) {
+        const at::Tensor gradient = normal(weight.sizes(), 200 + i);
+        for (TunableWeight* tunable : {&fused, &reference}) tunable->step(gradient);
+        QVERIFY2(fused.v().equal(reference.v()) && fused.qdq().equal(reference.qdq()), qPrintable(QString("step %1").arg(i)));
+    }
+    fused.remember();
+    const TunedWeight tuned = fused.best();
+    const at::Tensor most = at::maximum(tuned.min_scale, tuned.max_scale);
+    QVERIFY(most.max().item<float>() > 1 && most.max().item<float>() <= 2);
 }
 
 void TestQdqKernel::block_loss_is_the_mean_squared_error_data() {
