@@ -43,6 +43,7 @@ void add_check(CLI::App& app, Command& chosen) {
     arguments->preset.add_to(*command, num_samples, seq_len);
     command->add_option("--batch-size", arguments->config.batch_size, "Samples per iteration, instead of the recipe's");
     command->add_option("--iters", arguments->config.iters, "AutoRound iterations, instead of the recipe's");
+    command->add_option("--effort", arguments->config.effort, "exact or quick, instead of the recipe's")->check(CLI::IsMember({"exact", "quick"}));
     command->add_option("--max-memory", arguments->config.max_memory, "Memory for cached activations, as 2GiB; those beyond it are kept in files")
         ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
     command->add_option("--threads", arguments->config.threads, "CPU threads (0: all cores)")->capture_default_str();

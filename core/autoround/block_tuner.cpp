@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <numeric>
 #include <span>
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/autoround/error_feedback.h"
+#include "core/autoround/input_products.h"
 #include "core/autoround/sample_order.h"
 #include "core/autoround/tunable_weight.h"
 #include "core/base/error.h"
@@ -42,6 +46,86 @@ std::map<std::string, at::Tensor> global_scales_of(DecoderBlock& block, const st
     for (const auto& [name, range] : largest) scales[name] = generate_gparam(-range, range);
     return scales;
 }
+
+/// Samples that pass the block together.
+struct Batch {
+    at::Tensor inputs, outputs, loss_mask;  ///< loss_mask: bool [batch, seq] or undefined
+    at::Tensor labels;                      ///< of next tokens
+    SequenceContext context;
+};
+
+/// One of an iteration's batches.
+struct Part {
+    std::vector<int64_t> samples;
+    double share = 1;  ///< of the iteration's positions that count
+};
+
+/// Hands out batches in the shuffled order.
+class Batches {
+public:
+    Batches(const BlockSamples& samples, const AutoRoundOptions& options)
+        : samples_(samples),
+          order_(samples.inputs.size(0), options.samples_per_iteration(), options.seed),
+          batch_size_(static_cast<size_t>(options.batch_size)),
+          positions_(static_cast<size_t>(samples.inputs.size(0)), 1) {
+        const at::Tensor& mask = samples.loss_mask.defined() ? samples.loss_mask : samples.attention_mask;
+        // Where nothing is left out the loss need not look.
+        if (!mask.defined() || mask.all().item<bool>()) return;
+        loss_mask_ = mask.to(at::kBool);
+        const at::Tensor counts = loss_mask_.sum(-1).to(at::kCPU, at::kDouble);
+        positions_.assign(counts.const_data_ptr<double>(), counts.const_data_ptr<double>() + counts.numel());
+    }
+
+    /// The next iteration's batches.
+    [[nodiscard]] std::vector<Part> next() {
+        const std::vector<int64_t> picked = order_.next();
+        if (picked.size() <= batch_size_) return {{picked, 1}};
+        const auto positions = [&](const std::vector<int64_t>& samples) {
+            double sum = 0;
+            for (const int64_t sample : samples) sum += positions_[static_cast<size_t>(sample)];
+            return sum;
+        };
+        std::vector<Part> parts;
+        for (size_t begin = 0; begin < picked.size(); begin += batch_size_) {
+            const auto at = [&](size_t i) { return picked.begin() + static_cast<std::ptrdiff_t>(std::min(i, picked.size())); };
+            parts.push_back({{at(begin), at(begin + batch_size_)}});
+            parts.back().share = positions(parts.back().samples) / std::max(1.0, positions(picked));
+        }
+        return parts;
+    }
+
+    /// Every sample once, in order.
+    [[nodiscard]] std::vector<std::vector<int64_t>> all() const {
+        std::vector<int64_t> samples(positions_.size());
+        std::iota(samples.begin(), samples.end(), 0);
+        std::vector<std::vector<int64_t>> parts;
+        for (size_t begin = 0; begin < samples.size(); begin += batch_size_) {
+            const size_t end = std::min(begin + batch_size_, samples.size());
+            parts.emplace_back(samples.begin() + static_cast<std::ptrdiff_t>(begin), samples.begin() + static_cast<std::ptrdiff_t>(end));
+        }
+        return parts;
+    }
+
+    [[nodiscard]] Batch load(const std::vector<int64_t>& picked) const {
+        const at::Tensor index = at::tensor(picked, at::kLong);
+        // States that lie in a file are the CPU's, whatever the block computes on.
+        const at::Device device = samples_.loss_mask.defined() ? samples_.loss_mask.device() : samples_.inputs.device();
+        const auto pick = [&](const at::Tensor& all) {
+            return all.defined() ? all.index_select(0, index.to(all.device())).to(device) : all;
+        };
+        Batch batch{pick(samples_.inputs), samples_.make_outputs ? samples_.make_outputs(index) : pick(samples_.outputs), pick(loss_mask_), {}, {}};
+        if (samples_.next_tokens) batch.labels = pick(samples_.next_tokens->labels);
+        batch.context.attention_mask = pick(samples_.attention_mask);
+        return batch;
+    }
+
+private:
+    const BlockSamples& samples_;
+    SampleOrder order_;
+    size_t batch_size_;
+    at::Tensor loss_mask_;
+    std::vector<double> positions_;  ///< that count, of each sample; 1 where all do
+};
 
 /// The Linears under tuning. While it lives the block computes with the fake-quantized weights; it ends with the float weights
 /// again, whatever was thrown, unless keep() has put the tuned ones in.
@@ -78,6 +162,42 @@ public:
     TunedLinears(const TunedLinears&) = delete;
     TunedLinears& operator=(const TunedLinears&) = delete;
 
+    /// Begins with levels by error feedback, which take the inputs into account, instead of the nearest. The last projection is given
+    /// its levels when the others have theirs, and makes up for what they and all blocks before have done to the block's outputs.
+    void begin_with_feedback(DecoderBlock& block, const Batches& batches, bool has_outputs, RunControl& control) {
+        at::NoGradGuard no_grad;
+        Member* last = nullptr;
+        std::vector<Member*> others;
+        for (Member& member : members_) {
+            member.linear->weight = member.weight;
+            if (has_outputs && member.linear == block.last_projection()) last = &member;
+            else others.push_back(&member);
+        }
+        const auto watched = watch(others);
+        for (const auto& samples : batches.all()) {
+            control.checkpoint();
+            const Batch batch = batches.load(samples);
+            for (const auto& products : watched) products->set_mask(batch.loss_mask);
+            (void)block.forward(batch.inputs, batch.context);
+        }
+        for (size_t i = 0; i < others.size(); ++i) {
+            control.checkpoint();
+            others[i]->tunable.begin_with_feedback(others[i]->weight.to(at::kCPU, at::kFloat), watched[i]->inputs());
+            others[i]->linear->weight = others[i]->tunable.qdq();
+        }
+        if (!last) return;
+        InputProducts products(*last->linear);
+        for (const auto& samples : batches.all()) {
+            control.checkpoint();
+            const Batch batch = batches.load(samples);
+            products.set_mask(batch.loss_mask);
+            const at::Tensor output = block.forward(batch.inputs, batch.context);
+            products.add_error(batch.outputs.to(at::kFloat) - output);
+        }
+        const at::Tensor weight = last->weight.to(at::kCPU, at::kFloat);
+        last->tunable.begin_with_feedback(correct_weight(weight, products.inputs(), products.errors()), products.inputs());
+        last->linear->weight = last->tunable.qdq();
+    }
     void remember() {
         for (Member& member : members_) member.tunable.remember();
         inputs_.remember();
@@ -144,80 +264,32 @@ private:
         at::Tensor weight;
         TunableWeight tunable;
     };
+
+    /// One for each; those that share their inputs share it.
+    [[nodiscard]] static std::vector<std::shared_ptr<InputProducts>> watch(const std::vector<Member*>& members) {
+        std::vector<std::string> names;
+        for (const Member* member : members) names.push_back(member->linear->name);
+        std::map<std::string, std::shared_ptr<InputProducts>> shared;
+        const auto groups = find_fused_groups(names);
+        std::vector<std::shared_ptr<InputProducts>> watched;
+        for (const Member* member : members) {
+            const std::string& name = member->linear->name;
+            auto& products = shared[name];
+            if (!products) products = std::make_shared<InputProducts>(*member->linear);
+            for (const auto& group : groups)
+                if (std::find(group.begin(), group.end(), name) != group.end())
+                    for (const std::string& other : group) shared[other] = products;
+            watched.push_back(products);
+        }
+        return watched;
+    }
+
     bool accumulates_;
     std::vector<Member> members_;
     TunableInputs inputs_;
     std::vector<at::Tensor> leaves_;     ///< the rounded weights, then the factors of the inputs
     std::vector<at::Tensor> gradients_;  ///< of the next step, undefined where there is none
     std::vector<at::Tensor> sums_;       ///< float32, reused by every step; only where gradients accumulate
-};
-
-/// Samples that pass the block together.
-struct Batch {
-    at::Tensor inputs, outputs, loss_mask;  ///< loss_mask: bool [batch, seq] or undefined
-    at::Tensor labels;                      ///< of next tokens
-    SequenceContext context;
-};
-
-/// One of an iteration's batches.
-struct Part {
-    std::vector<int64_t> samples;
-    double share = 1;  ///< of the iteration's positions that count
-};
-
-/// Hands out batches in the shuffled order.
-class Batches {
-public:
-    Batches(const BlockSamples& samples, const AutoRoundOptions& options)
-        : samples_(samples),
-          order_(samples.inputs.size(0), options.samples_per_iteration(), options.seed),
-          batch_size_(static_cast<size_t>(options.batch_size)),
-          positions_(static_cast<size_t>(samples.inputs.size(0)), 1) {
-        const at::Tensor& mask = samples.loss_mask.defined() ? samples.loss_mask : samples.attention_mask;
-        // Where nothing is left out the loss need not look.
-        if (!mask.defined() || mask.all().item<bool>()) return;
-        loss_mask_ = mask.to(at::kBool);
-        const at::Tensor counts = loss_mask_.sum(-1).to(at::kCPU, at::kDouble);
-        positions_.assign(counts.const_data_ptr<double>(), counts.const_data_ptr<double>() + counts.numel());
-    }
-
-    /// The next iteration's batches.
-    [[nodiscard]] std::vector<Part> next() {
-        const std::vector<int64_t> picked = order_.next();
-        if (picked.size() <= batch_size_) return {{picked, 1}};
-        const auto positions = [&](const std::vector<int64_t>& samples) {
-            double sum = 0;
-            for (const int64_t sample : samples) sum += positions_[static_cast<size_t>(sample)];
-            return sum;
-        };
-        std::vector<Part> parts;
-        for (size_t begin = 0; begin < picked.size(); begin += batch_size_) {
-            const auto at = [&](size_t i) { return picked.begin() + static_cast<std::ptrdiff_t>(std::min(i, picked.size())); };
-            parts.push_back({{at(begin), at(begin + batch_size_)}});
-            parts.back().share = positions(parts.back().samples) / std::max(1.0, positions(picked));
-        }
-        return parts;
-    }
-
-    [[nodiscard]] Batch load(const std::vector<int64_t>& picked) const {
-        const at::Tensor index = at::tensor(picked, at::kLong);
-        // States that lie in a file are the CPU's, whatever the block computes on.
-        const at::Device device = samples_.loss_mask.defined() ? samples_.loss_mask.device() : samples_.inputs.device();
-        const auto pick = [&](const at::Tensor& all) {
-            return all.defined() ? all.index_select(0, index.to(all.device())).to(device) : all;
-        };
-        Batch batch{pick(samples_.inputs), samples_.make_outputs ? samples_.make_outputs(index) : pick(samples_.outputs), pick(loss_mask_), {}, {}};
-        if (samples_.next_tokens) batch.labels = pick(samples_.next_tokens->labels);
-        batch.context.attention_mask = pick(samples_.attention_mask);
-        return batch;
-    }
-
-private:
-    const BlockSamples& samples_;
-    SampleOrder order_;
-    size_t batch_size_;
-    at::Tensor loss_mask_;
-    std::vector<double> positions_;  ///< that count, of each sample; 1 where all do
 };
 
 [[noreturn]] void fail_not_finite(const DecoderBlock& block, const TunedLinears& linears, int64_t iteration) {
@@ -242,6 +314,7 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
     const RecycledMemory recycled_memory;
     TunedLinears linears(block, schemes, options, samples);
     Batches batches(samples, options);
+    if (options.effort == Effort::Quick) linears.begin_with_feedback(block, batches, samples.outputs.defined(), control);
     OutputError output_error(options.leave_out_outliers ? kOutliers : 0);
     const auto measure = [&](const at::Tensor& output, const Batch& batch, double factor) {
         return samples.next_tokens ? next_token_loss(output, batch.labels, samples.next_tokens->logits, factor)

@@ -1,8 +1,12 @@
 #include "core/autoround/tunable_weight.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/autoround/error_feedback.h"
 #include "core/autoround/weight_groups.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -11,6 +15,8 @@
 namespace calibench {
 
 namespace {
+
+constexpr double kMargin = 0.1;  // how far inside its level's bounds a weight begins whose level is not the nearest
 
 Strategy strategy_of(const QuantizationArgs& args) { return args.strategy.value_or(Strategy::Tensor); }
 
@@ -93,12 +99,38 @@ TunableWeight::TunableWeight(const std::string& name, const at::Tensor& weight, 
         // The kernels step by the gradient alone.
         if (context.path == RoundingPath::Fused && momentum_ == 0) fused_ = qdq_kernels(inputs_.weight, inputs_.scale_dtype);
     }
-    if (fused_) {
-        fused_->forward(state_, v());
-    } else {
-        state_.qdq.copy_(reference_(rounding_inputs(v(), state_.min_scale, state_.max_scale)).qdq);
-    }
+    refresh();
     state_.qdq.requires_grad_();
+}
+
+/// The rounded weight of the current parameters.
+void TunableWeight::refresh() {
+    // Through detach(): the leaf itself requires grad and is not to notice.
+    if (fused_) fused_->forward(state_, v());
+    else state_.qdq.detach().copy_(reference_(rounding_inputs(v(), state_.min_scale, state_.max_scale)).qdq);
+}
+
+void TunableWeight::begin_with_feedback(const at::Tensor& weight, const at::Tensor& products) {
+    if (args_.type != QuantizationType::Int) return;
+    at::NoGradGuard no_grad;
+    const int64_t rows = weight.size(0);
+    const auto by_row = [&](const at::Tensor& of_groups) {
+        const at::Tensor flat = of_groups.to(at::kCPU, at::kFloat).flatten();
+        return flat.expand({std::max(rows, flat.numel())}).reshape({rows, -1}).contiguous();  // one scale of a whole tensor is every row's
+    };
+    const WeightRounding rounding = reference_(rounding_inputs({}, state_.min_scale, state_.max_scale));
+    const double levels = std::ldexp(1.0, args_.num_bits);
+    LevelGrid grid{by_row(rounding.scale), {}, {}};
+    grid.low = args_.symmetric ? at::full_like(grid.scale, -levels / 2) : -by_row(rounding.zero_point);
+    grid.high = grid.low + (levels - 1);
+
+    const at::Tensor wanted = round_with_feedback(weight, grid, products);
+    const auto by_column = [&](const at::Tensor& x) { return x.repeat_interleave(weight.size(1) / x.size(1), 1); };
+    const at::Tensor ratio = inputs_.weight.to(at::kCPU, at::kFloat) / by_column(grid.scale);
+    const at::Tensor is_nearest = ratio.round().maximum(by_column(grid.low)).minimum(by_column(grid.high)) == wanted;
+    const at::Tensor inside = ratio.maximum(wanted - (0.5 - kMargin)).minimum(wanted + (0.5 - kMargin));
+    v_[current_].copy_((inside - ratio).masked_fill_(is_nearest, 0).reshape(v_[current_].sizes()));
+    refresh();
 }
 
 void TunableWeight::search_start(const at::Tensor& imatrix) {
@@ -202,7 +234,6 @@ void TunableWeight::reference_step(at::Tensor& v_next, const at::Tensor& grad_qd
         state_.min_scale.clamp_(0, most_scale_);
         state_.max_scale.clamp_(0, most_scale_);
     }
-    // Through detach(): the leaf itself requires grad and is not to notice.
     state_.qdq.detach().copy_(reference_(rounding_inputs(v_next, state_.min_scale, state_.max_scale)).qdq);
 }
 

@@ -40,6 +40,9 @@ public:
     /// Stepped by the fused kernels, not operation by operation.
     [[nodiscard]] bool is_fused() const { return fused_ != nullptr; }
 
+    /// Begins with whole levels by error feedback (error_feedback.h) instead of the nearest: those of `weight`, float32 [out, in] on the
+    /// CPU, which this one is to stand in for. Integers only; others begin as they are.
+    void begin_with_feedback(const at::Tensor& weight, const at::Tensor& products);
     /// The current parameters are the best so far.
     void remember();
     /// One step of signed gradient descent down d loss / d qdq; an undefined gradient (an expert that saw no token) leaves all as it is.
@@ -56,6 +59,7 @@ private:
     [[nodiscard]] static RoundingFunction function_for(const std::string& name, const QuantizationArgs& args);
     [[nodiscard]] WeightRoundingInputs rounding_inputs(const at::Tensor& v, const at::Tensor& min_scale,
                                                        const at::Tensor& max_scale) const;
+    void refresh();
     void search_start(const at::Tensor& imatrix);
     void reference_step(at::Tensor& v_next, const at::Tensor& grad_qdq);
     /// Which way to step down gradients[i]: its own, or momentum's.

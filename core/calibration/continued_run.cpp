@@ -15,6 +15,10 @@ std::string value_text(const std::optional<int64_t>& value) {
     return value ? std::to_string(*value) : "the recipe's";
 }
 
+std::string value_text(const std::string& value) {
+    return value.empty() ? "the recipe's" : value;
+}
+
 std::string value_text(const std::filesystem::path& path) {
     return path.string();
 }
@@ -38,6 +42,7 @@ std::vector<std::string> differences(const ReopenedRun& stored, const RunConfig&
     compare("seq_len", config.seq_len, requested.seq_len);
     compare("batch_size", config.batch_size, requested.batch_size);
     compare("iters", config.iters, requested.iters);
+    compare("effort", config.effort, requested.effort);
     compare("seed", config.seed, requested.seed);
     compare("dtype", config.dtype, requested.dtype);
     if (std::find(stored.recipes.begin(), stored.recipes.end(), requested.recipe_yaml) == stored.recipes.end()) found.push_back("another recipe");

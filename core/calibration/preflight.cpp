@@ -120,8 +120,8 @@ private:
         if (load.weights == 0) {
             AutoRoundOptions options;
             static_cast<AutoRoundKnobs&>(options) = settings;
-            options.iters = settings.iters;
-            load.iters = static_cast<double>(settings.iters);
+            options.iters = settings.steps(settings.iters);
+            load.iters = static_cast<double>(options.iters);
             load.cost = measure_rounding(module.name, weights, options, compute_);
         }
         load.weights += static_cast<double>(where.shape[0] * where.shape[1]);
@@ -152,7 +152,7 @@ private:
     }
 
     void take_budget(const AutoRoundSettings& settings) {
-        iters_ = std::max(iters_, settings.iters);
+        iters_ = std::max(iters_, settings.steps(settings.iters));
         batch_size_ = std::min(settings.batch_size, config_.num_samples);
         batches_ = settings.gradient_accumulate_steps;
         nblocks_ = settings.nblocks;

@@ -18,6 +18,7 @@ struct RunConfig {
     int64_t seq_len = 512;
     std::optional<int64_t> batch_size;       ///< overrides the recipe's
     std::optional<int64_t> iters;            ///< overrides the recipe's
+    std::string effort;                      ///< exact | quick, overrides the recipe's; empty: it does not
     uint64_t seed = 42;
     std::string device = "auto";             ///< auto | cpu | cuda | cuda:N
     std::string dtype = "auto";              ///< auto | float32 | bfloat16

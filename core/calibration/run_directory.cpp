@@ -74,6 +74,7 @@ RunConfig config_of(const nlohmann::json& about, const fs::path& run_dir) {
         config.seq_len = stored.at("seq_len").get<int64_t>();
         config.batch_size = optional("batch_size");
         config.iters = optional("iters");
+        config.effort = stored.value("effort", std::string());  // older runs have none
         config.seed = stored.at("seed").get<uint64_t>();
         config.device = stored.at("device").get<std::string>();
         config.dtype = stored.at("dtype").get<std::string>();
@@ -127,7 +128,7 @@ nlohmann::json to_json(const RunConfig& config) {
         {"output_dir", config.output_dir.string()}, {"run_dir", config.run_dir.string()},
         {"num_samples", config.num_samples}, {"seq_len", config.seq_len},
         {"batch_size", value_or_null(config.batch_size)}, {"iters", value_or_null(config.iters)},
-        {"seed", config.seed}, {"device", config.device}, {"dtype", config.dtype}, {"threads", config.threads},
+        {"effort", config.effort}, {"seed", config.seed}, {"device", config.device}, {"dtype", config.dtype}, {"threads", config.threads},
         {"max_memory", config.max_memory},
     };
 }

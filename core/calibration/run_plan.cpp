@@ -243,6 +243,7 @@ void apply_overrides(Recipe& recipe, const RunConfig& config) {
         if (!settings) continue;
         settings->iters = config.iters.value_or(settings->iters);
         settings->batch_size = config.batch_size.value_or(settings->batch_size);
+        if (!config.effort.empty()) settings->effort = effort_from_string(config.effort);
     }
 }
 
@@ -250,7 +251,7 @@ std::optional<AutoRoundOptions> tuning_of(const Modifier& modifier, const RunPla
     const auto* settings = std::get_if<AutoRoundSettings>(&modifier.settings);
     if (!settings || settings->iters == 0) return {};
     AutoRoundOptions options;
-    options.iters = settings->iters;
+    options.iters = settings->steps(settings->iters);
     options.batch_size = std::min(settings->batch_size, plan.samples.num_samples);
     options.lr = settings->lr;
     static_cast<AutoRoundKnobs&>(options) = *settings;

@@ -25,6 +25,8 @@ public:
     /// Every projection in model order, experts included but no router (transformers' is no Linear either). The pointers live as
     /// long as the block.
     [[nodiscard]] virtual std::vector<Linear*> linears() = 0;
+    /// The one whose output, as it is, is added to all else to give the block's output. Null where there is none, as with experts.
+    [[nodiscard]] virtual Linear* last_projection() { return nullptr; }
     /// From here on every expert computes every token, for whoever watches the experts; what the block returns stays the same up to
     /// rounding. For calibration: an expert that was routed no token would know no range.
     virtual void send_all_tokens_to_all_experts(bool) {}

@@ -90,6 +90,7 @@ public:
         return all;
     }
 
+    Linear* last_projection() override { return feed_forward_->last_projection(); }
     KeyValueTaps* key_value_taps() override { return &attention_.taps; }
     void send_all_tokens_to_all_experts(bool all) override { feed_forward_->send_all_tokens_to_all_experts(all); }
     const std::string& name() const override { return parts_.name(); }

@@ -18,7 +18,8 @@ public:
         return hidden + forward(norm.forward(hidden));
     }
     [[nodiscard]] virtual std::vector<Linear*> linears() = 0;
-    /// See DecoderBlock.
+    // See DecoderBlock.
+    [[nodiscard]] virtual Linear* last_projection() { return nullptr; }
     virtual void send_all_tokens_to_all_experts(bool) {}
 };
 
@@ -29,6 +30,7 @@ public:
     [[nodiscard]] at::Tensor forward(const at::Tensor& hidden) const override;
     [[nodiscard]] at::Tensor residual_forward(const at::Tensor& hidden, const RmsNorm& norm) const override;
     [[nodiscard]] std::vector<Linear*> linears() override { return {&gate_, &up_, &down_}; }
+    [[nodiscard]] Linear* last_projection() override { return &down_; }
 
 private:
     Linear gate_, up_, down_;

@@ -1,5 +1,7 @@
 #include "core/recipe/auto_round_knobs_reader.h"
 
+#include <array>
+
 #include "core/base/text.h"
 #include "core/recipe/fields.h"
 #include "core/recipe/fixes.h"
@@ -30,12 +32,22 @@ void refuse_foreign(Fields& fields, Diagnostics& diagnostics) {
     }
 }
 
-void read_lr_scheduler(Fields& fields, LrScheduler& scheduler, Diagnostics& diagnostics) {
-    const YamlEntry* entry = fields.find("lr_scheduler");
+template <typename T>
+struct Choice {
+    const char* name;
+    T value;
+};
+
+template <typename T>
+void read_choice(Fields& fields, const char* key, const std::array<Choice<T>, 2>& choices, T& chosen, Diagnostics& diagnostics) {
+    const YamlEntry* entry = fields.find(key);
     if (!entry || entry->value->kind == YamlNode::Kind::Null) return;
-    if (entry->value->scalar == "linear") scheduler = LrScheduler::Linear;
-    else if (entry->value->scalar == "constant") scheduler = LrScheduler::Constant;
-    else diagnostics.error(value_position(*entry), concat("lr_scheduler must be linear or constant, not ", describe(*entry->value)));
+    for (const Choice<T>& choice : choices) {
+        if (entry->value->scalar != choice.name) continue;
+        chosen = choice.value;
+        return;
+    }
+    diagnostics.error(value_position(*entry), concat(key, " must be ", choices[0].name, " or ", choices[1].name, ", not ", describe(*entry->value)));
 }
 
 }  // namespace
@@ -43,8 +55,9 @@ void read_lr_scheduler(Fields& fields, LrScheduler& scheduler, Diagnostics& diag
 AutoRoundKnobs read_auto_round_knobs(const YamlNode& section, Diagnostics& diagnostics) {
     AutoRoundKnobs knobs;
     Fields fields(section, "calibench", diagnostics);
+    read_choice<Effort>(fields, "effort", {{{"exact", Effort::Exact}, {"quick", Effort::Quick}}}, knobs.effort, diagnostics);
     fields.read_positive("minmax_lr", knobs.minmax_lr);
-    read_lr_scheduler(fields, knobs.lr_scheduler, diagnostics);
+    read_choice<LrScheduler>(fields, "lr_scheduler", {{{"linear", LrScheduler::Linear}, {"constant", LrScheduler::Constant}}}, knobs.lr_scheduler, diagnostics);
     fields.read("momentum", knobs.momentum, 0.0);
     fields.read("gradient_accumulate_steps", knobs.gradient_accumulate_steps, 1);
     fields.read("enable_minmax_tuning", knobs.enable_minmax_tuning);

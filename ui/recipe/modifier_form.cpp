@@ -44,6 +44,10 @@ ModifierForm::ModifierForm(QWidget* parent) : SettingsGrid(parent) {
     addKey<IntegerSetting>(false, "batch_size", Setting::Words{tr("Batch size"), tr("batch_size: samples for every step; smaller needs less memory")},
                            static_cast<int>(defaults.batch_size), 1, 1'000'000);
     m_lr = addKey<RealSetting>(false, "lr", Setting::Words{tr("Learning rate"), tr("lr: how far a step goes; automatic is 1 / iters")});
+    addKey<ChoiceSetting>(true, "effort", Setting::Words{tr("Effort"), tr("effort: how the budget is spent. llm-compressor leaves it alone")}, Json("exact"),
+                          std::vector<ChoiceSetting::Choice>{
+                              {"exact", tr("exact"), tr("All iterations, as AutoRound was published")},
+                              {"quick", tr("quick"), tr("About their quality by a quarter of them, from a start that takes the inputs into account")}});
     auto* minmax = addKey<RealSetting>(true, "minmax_lr", Setting::Words{tr("Range rate"), tr("minmax_lr: the learning rate of the groups' ranges. llm-compressor leaves it alone")});
     minmax->setPlaceholder(tr("learning rate"));
     addKey<ToggleSetting>(true, "enable_minmax_tuning", Setting::Words{tr("Tune ranges"), tr("enable_minmax_tuning: learn how far to clip every group's range, too. llm-compressor leaves it alone")},

@@ -39,7 +39,7 @@ QStringList keysAround(const QStringList& lines, qsizetype indent) {
 QStringList keysOf(const QStringList& around) {
     const QString owner = around.value(0);
     if (around.isEmpty()) return words("default_stage calibench");
-    if (owner == QLatin1String("calibench")) return words("minmax_lr lr_scheduler momentum gradient_accumulate_steps enable_minmax_tuning enable_quanted_input not_use_best_mse dynamic_max_gap "
+    if (owner == QLatin1String("calibench")) return words("effort minmax_lr lr_scheduler momentum gradient_accumulate_steps enable_minmax_tuning enable_quanted_input not_use_best_mse dynamic_max_gap "
                                                         "nblocks enable_alg_ext enable_lfq");
     if (owner.endsWith(QLatin1String("_stage"))) return words("default_modifiers");
     if (owner.endsWith(QLatin1String("modifiers"))) return words("AutoRoundModifier QuantizationModifier");
@@ -62,6 +62,7 @@ QStringList valuesOf(const QString& key, const CoreServices& services) {
     static const QStringList flags = words("symmetric dynamic enable_minmax_tuning enable_quanted_input not_use_best_mse enable_alg_ext enable_lfq disable_opt_rtn "
                                             "bypass_divisibility_checks");
     if (key == QLatin1String("lr_scheduler")) return words("linear constant");
+    if (key == QLatin1String("effort")) return words("exact quick");
     return flags.contains(key) ? words("true false") : QStringList();
 }
 

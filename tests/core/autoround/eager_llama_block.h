@@ -43,6 +43,7 @@ public:
         for (auto& [name, linear] : linears_) all.push_back(&linear);
         return all;
     }
+    Linear* last_projection() override { return &linears_.at("mlp.down_proj"); }
     const std::string& name() const override { return name_; }
 
     Linear& linear(const std::string& name) { return linears_.at(name); }

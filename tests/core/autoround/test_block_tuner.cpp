@@ -104,6 +104,8 @@ private Q_SLOTS:
     void floats_and_activations_are_tuned_data();
     void floats_and_activations_are_tuned();
     void fused_projections_share_a_global_scale();
+    void quick_takes_fewer_steps_data();
+    void quick_takes_fewer_steps();
 };
 
 void TestBlockTuner::tuning_lowers_the_loss_data() {
@@ -405,6 +407,50 @@ void TestBlockTuner::fused_projections_share_a_global_scale() {
     QCOMPARE(global_scale("self_attn.v_proj"), global_scale("self_attn.k_proj"));
     QVERIFY(global_scale("self_attn.o_proj") > global_scale("self_attn.k_proj"));
     QCOMPARE(global_scale("mlp.gate_proj"), global_scale("mlp.up_proj"));
+}
+
+void TestBlockTuner::quick_takes_fewer_steps_data() {
+    QTest::addColumn<int>("bits");
+    QTest::addColumn<bool>("symmetric");
+    for (const int bits : {2, 3, 4}) QTest::addRow("w%d", bits) << bits << true;
+    QTest::addRow("w4 asymmetric") << 4 << false;
+}
+
+/// On a model that was trained: random weights and inputs have nothing in common that a better start could use.
+void TestBlockTuner::quick_takes_fewer_steps() {
+    QFETCH(int, bits);
+    QFETCH(bool, symmetric);
+    const auto model = CausalLm::open(CALIBENCH_RESOURCES "/demo/tiny-llama-shakespeare");
+    QuantizationArgs args;
+    args.num_bits = bits;
+    args.symmetric = symmetric;
+    args.strategy = Strategy::Group;
+    args.group_size = 64;
+    const auto tuned_loss = [&](Effort effort, int64_t iters, at::Tensor* quantized = nullptr) {
+        const auto block = model->load_block(0);
+        BlockSamples samples;
+        {
+            at::NoGradGuard no_grad;
+            const at::Tensor ids = at::arange(8 * 64).remainder(model->config().vocab_size).view({8, 64});
+            samples.inputs = model->embed(ids);
+            samples.outputs = block->forward(samples.inputs, {});
+        }
+        std::map<std::string, QuantizationArgs> schemes;
+        for (const Linear* linear : block->linears()) schemes[linear->name] = args;
+        AutoRoundOptions options;
+        options.effort = effort;
+        options.iters = iters;
+        RunControl control;
+        TuningResult result = tune_block(*block, samples, schemes, options, control);
+        if (quantized) *quantized = result.weights.begin()->second.quantized;
+        at::NoGradGuard no_grad;
+        return (block->forward(samples.inputs, {}) - samples.outputs).square().mean().item<double>();
+    };
+    at::Tensor once, again;
+    const double quick = tuned_loss(Effort::Quick, 5, &once), exact = tuned_loss(Effort::Exact, 20);
+    QVERIFY2(quick < 0.9 * exact, qPrintable(QString("%1 after 5 steps, %2 after 20").arg(quick).arg(exact)));
+    QCOMPARE(tuned_loss(Effort::Quick, 5, &again), quick);
+    QVERIFY(once.equal(again));
 }
 
 QTEST_GUILESS_MAIN(TestBlockTuner)

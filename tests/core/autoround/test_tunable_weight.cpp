@@ -1,7 +1,9 @@
 #include <QtTest/QTest>
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 
+#include "core/autoround/error_feedback.h"
 #include "core/autoround/tunable_weight.h"
 #include "core/checkpoint/compressor.h"
 #include "core/models/safetensors.h"
@@ -61,6 +63,45 @@ class TestTunableWeight : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void feedback_decides_the_levels_data() {
+        QTest::addColumn<bool>("symmetric");
+        QTest::addColumn<int>("strategy");
+        QTest::addColumn<int>("path");
+        for (const Strategy strategy : {Strategy::Group, Strategy::Channel, Strategy::Tensor})
+            for (const bool symmetric : {true, false})
+                for (const RoundingPath path : {RoundingPath::Fused, RoundingPath::Reference})
+                    QTest::addRow("%s %s %d", symmetric ? "sym" : "asym", to_string(strategy).c_str(), int(path)) << symmetric << int(strategy) << int(path);
+    }
+
+    void feedback_decides_the_levels() {
+        QFETCH(bool, symmetric);
+        QFETCH(int, strategy);
+        QFETCH(int, path);
+        QuantizationArgs args = integers(symmetric);
+        args.strategy = static_cast<Strategy>(strategy);
+        if (args.strategy != Strategy::Group) args.group_size.reset();
+        auto generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{9});
+        const at::Tensor weight = at::randn({16, 64}, generator, at::kFloat);
+        const at::Tensor inputs = at::randn({400, 8}, generator, at::kFloat).mm(at::randn({8, 64}, generator, at::kFloat));
+        const at::Tensor products = inputs.t().mm(inputs);
+
+        TunableWeight tunable("proj", weight, args, AutoRoundOptions{}, {.path = static_cast<RoundingPath>(path)});
+        const TunedWeight nearest = tunable.best();
+        tunable.begin_with_feedback(weight, products);
+        tunable.remember();
+        const TunedWeight tuned = tunable.best();
+
+        const auto by_row = [](const at::Tensor& x) { return x.to(at::kFloat).expand({16, x.dim() > 1 ? x.size(1) : 1}).contiguous(); };
+        LevelGrid grid{by_row(nearest.qparams.scale), {}, {}};
+        const at::Tensor zero_point = symmetric ? at::zeros_like(grid.scale) : by_row(nearest.qparams.zero_point);  // counted from -8
+        grid.low = -8 - zero_point;
+        grid.high = 7 - zero_point;
+        const at::Tensor levels = round_with_feedback(weight, grid, products) + zero_point.repeat_interleave(64 / zero_point.size(1), 1);
+        QVERIFY(tuned.quantized.to(at::kFloat).equal(levels));
+        QVERIFY(!tuned.quantized.equal(nearest.quantized));
+        QVERIFY(tunable.qdq().detach().allclose(dequantize(tuned.quantized, tuned.qparams, args), 1e-5, 1e-6));
+    }
+
     void steps_as_auto_round_data() { add_cases(); }
     void steps_as_auto_round();
     void stored_floats_are_the_tuned_weight_data() { add_cases(); }

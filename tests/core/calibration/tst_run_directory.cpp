@@ -32,6 +32,7 @@ class TestRunDirectory : public QObject {
         config.num_samples = 7;
         config.seed = 18446744073709551615u;
         config.iters = 9;
+        config.effort = "quick";
         config.dtype = "bfloat16";
         return config;
     }

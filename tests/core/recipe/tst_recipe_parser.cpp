@@ -90,6 +90,7 @@ private Q_SLOTS:
   not_use_best_mse: true
   dynamic_max_gap: 30
   nblocks: 2
+  effort: quick
   enable_alg_ext: true
   enable_lfq: true
   minmax_lrr: 1
@@ -106,6 +107,7 @@ b_stage:
             QCOMPARE(*settings.minmax_lr, 0.01);
             QVERIFY(!settings.enable_minmax_tuning && !settings.enable_quanted_input && settings.not_use_best_mse);
             QVERIFY(settings.lr_scheduler == LrScheduler::Constant);
+            QVERIFY(settings.effort == Effort::Quick);
             QCOMPARE(settings.momentum, 0.5);
             QCOMPARE(settings.gradient_accumulate_steps, int64_t(4));
             QCOMPARE(settings.dynamic_max_gap, int64_t(30));
@@ -113,7 +115,7 @@ b_stage:
             QVERIFY(settings.enable_alg_ext && settings.enable_lfq);
         }
         QCOMPARE(all_text(parsed.diagnostics),
-                 std::string("line 13: warning: calibench has no field 'minmax_lrr' (extra inputs are not permitted); did you mean minmax_lr?\n"));
+                 std::string("line 14: warning: calibench has no field 'minmax_lrr' (extra inputs are not permitted); did you mean minmax_lr?\n"));
     }
 
     void refuses_what_auto_round_has_and_calibench_has_not() {
@@ -127,6 +129,7 @@ b_stage:
             QCOMPARE(found(std::string(option) + ": false"), std::string());
         }
         VERIFY_CONTAINS(found("lr_scheduler: cosine"), "line 2: error: lr_scheduler must be linear or constant, not 'cosine'");
+        VERIFY_CONTAINS(found("effort: little"), "line 2: error: effort must be exact or quick, not 'little'");
         VERIFY_CONTAINS(found("momentum: -1"), "line 2: error: momentum must be a number of at least 0");
         VERIFY_CONTAINS(found("nblocks: 0"), "line 2: error: nblocks must be a whole number of at least 1");
         VERIFY_CONTAINS(found("gradient_accumulate_steps: 0"), "line 2: error: gradient_accumulate_steps must be a whole number of at least 1");
