@@ -12,6 +12,7 @@ namespace calibench::bench {
 void add_observers(CLI::App& app);
 void add_autoround(CLI::App& app);
 void add_check(CLI::App& app);
+void add_inspection(CLI::App& app);
 
 /// Seconds of the fastest of several runs: the one that the rest of the machine disturbed least.
 template <typename Body>

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
     calibench::bench::add_observers(app);
     calibench::bench::add_autoround(app);
     calibench::bench::add_check(app);
+    calibench::bench::add_inspection(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
