@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "core/kernels/cpu/loops.h"
@@ -20,6 +21,14 @@ CALIBENCH_INLINE typename Lanes<N>::Float magnitude(typename Lanes<N>::Float x) 
 template <int N>
 CALIBENCH_INLINE typename Lanes<N>::Float larger(typename Lanes<N>::Float a, typename Lanes<N>::Float b) {
     return b > a ? b : a;
+}
+
+CALIBENCH_INLINE float value_of(float value) { return value; }
+CALIBENCH_INLINE float value_of(uint16_t upper_half) {
+    const uint32_t bits = static_cast<uint32_t>(upper_half) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 struct Matrix {
@@ -47,7 +56,7 @@ CALIBENCH_INLINE void tally_some_rows(const T* row, int64_t columns, ColumnTally
     }
     for (; column < columns; ++column) {
         for (int i = 0; i < Rows; ++i) {
-            const float x = L::load(row + i * columns + column, 1)[0];
+            const float x = value_of(row[i * columns + column]);
             tally.min = std::min(tally.min, x);
             tally.max = std::max(tally.max, x);
             tally.largest[column] = std::max(tally.largest[column], std::abs(x));
@@ -104,33 +113,42 @@ struct Tails {
     int64_t* counts;
 };
 
+template <int N>
+CALIBENCH_INLINE bool any_lane(typename Lanes<N>::Uint mask) {
+    uint64_t words[N / 2], any = 0;
+    std::memcpy(words, &mask, sizeof words);
+    for (const uint64_t word : words) any |= word;
+    return any != 0;
+}
+
+CALIBENCH_INLINE void count_one_outside(const Tails& tails, float x) {
+    if (!(x < tails.low || x >= tails.high)) return;
+    const float t = std::clamp(x * tails.per_width, -static_cast<float>(tally_bins / 2), static_cast<float>(tally_bins / 2 - 1));
+    const int towards_zero = static_cast<int>(t);
+    ++tails.counts[towards_zero - (t < static_cast<float>(towards_zero) ? 1 : 0) + tally_bins / 2];
+}
+
 template <int N, typename T>
 CALIBENCH_INLINE void count_some_outside(const Tails& tails, int64_t begin, int64_t end) {
     using L = Lanes<N>;
-    constexpr int64_t together = 4 * N;
+    constexpr int together = 4;
     const T* values = static_cast<const T*>(tails.values);
-    const auto low = L::broadcast(tails.low), high = L::broadcast(tails.high);
-    const auto count_one = [&](float x) {
-        if (!(x < tails.low || x >= tails.high)) return;
-        const float bin = std::floor(x * tails.per_width) + tally_bins / 2;
-        ++tails.counts[static_cast<int>(std::clamp(bin, 0.0f, static_cast<float>(tally_bins - 1)))];
-    };
+    const auto low = L::broadcast(tails.low), below_high = L::broadcast(std::nextafter(tails.high, tails.low));
     int64_t i = begin;
-    for (; i + together <= end; i += together) {
-        typename L::Uint outside = {};
-        for (int64_t part = 0; part < 4; ++part) {
+    for (; i + together * N <= end; i += together * N) {
+        typename L::Uint outside[together], any = {};
+        for (int part = 0; part < together; ++part) {
             const auto x = L::load(values + i + part * N);
-            outside |= reinterpret_cast<typename L::Uint>((x < low) | (x >= high));
+            outside[part] = reinterpret_cast<typename L::Uint>(x) ^ reinterpret_cast<typename L::Uint>(L::clamp(x, low, below_high));
+            any |= outside[part];
         }
-        uint32_t any = 0;
-        for (int lane = 0; lane < N; ++lane) any |= outside[lane];
-        if (any == 0) continue;
-        for (int64_t part = 0; part < 4; ++part) {
-            const auto x = L::load(values + i + part * N);
-            for (int lane = 0; lane < N; ++lane) count_one(x[lane]);
+        if (!any_lane<N>(any)) continue;
+        for (int part = 0; part < together; ++part) {
+            if (!any_lane<N>(outside[part])) continue;
+            for (int lane = 0; lane < N; ++lane) count_one_outside(tails, value_of(values[i + part * N + lane]));
         }
     }
-    for (; i < end; ++i) count_one(L::load(values + i, 1)[0]);
+    for (; i < end; ++i) count_one_outside(tails, value_of(values[i]));
 }
 
 CALIBENCH_LOOP(outside_loop, count_some_outside, Tails)
