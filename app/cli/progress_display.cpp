@@ -45,6 +45,9 @@ void ProgressDisplay::show(const RunEvent& event) {
                           " blocks, ", started->num_samples > 0 ? concat(started->num_samples, " samples of ", started->seq_len, " tokens") : std::string("no samples"), ", ",
                           started->iters > 0 ? concat(started->iters, " iterations") : std::string("round to nearest"), ", ", started->dtype,
                           " on ", started->device, ", ", started->threads, " threads"));
+        if (started->reused_blocks > 0 || !started->reuse_end.empty())
+            print_line(concat("Taken over from the earlier run: ", started->reused_blocks, " of ", started->num_blocks, " blocks",
+                              started->reuse_end.empty() ? "." : concat(" (", started->reuse_end, ").")));
         if (started->first_block > 0) print_line(concat("Going on behind block ", started->first_block, "/", started->num_blocks, "."));
     } else if (const auto* progress = std::get_if<Progress>(&event)) {
         draw(describe(*progress));

@@ -12,6 +12,7 @@
 #include "core/calibration/block_store.h"
 #include "core/calibration/calibration_pipeline.h"
 #include "core/calibration/continued_run.h"
+#include "core/calibration/earlier_run.h"
 #include "core/calibration/run_plan.h"
 #include "core/calibration/run_reporter.h"
 #include "core/evaluation/compute_options.h"
@@ -33,9 +34,20 @@ RunStarted describe_start(const RunPlan& plan) {
     started.device = device_name(options.device);
     started.dtype = dtype_name(options.dtype);
     started.threads = at::get_num_threads();
-    started.first_block = static_cast<int64_t>(plan.done.size());
+    started.first_block = plan.reused ? 0 : static_cast<int64_t>(plan.done.size());
     started.batch_size = std::min(plan.batch_size, plan.samples.num_samples);
     return started;
+}
+
+/// Takes over what an earlier run did just as this one would; returns why it is no more, a clause.
+std::string reuse_blocks(RunPlan& plan) {
+    const auto earlier = std::make_shared<const EarlierRun>(plan.config.reuse);
+    const EarlierRun::Agreement agreement = earlier->agreement_with(plan);
+    for (int64_t block = 0; block < agreement.num_blocks; ++block)
+        plan.done.push_back(std::get<BlockFinished>(earlier->events_of(block).back()));
+    plan.cut_done_to_ranges();
+    if (!plan.done.empty()) plan.reused = earlier;
+    return agreement.end;
 }
 
 RunSummary carry_out(const RunConfig& config, RunReporter& reporter) {
@@ -43,6 +55,8 @@ RunSummary carry_out(const RunConfig& config, RunReporter& reporter) {
     std::optional<ContinuedRun> earlier;
     if (config.resume) earlier = continue_run(config);
     RunPlan plan = prepare_run(earlier ? earlier->config : config);
+    std::string reuse_end;
+    if (!plan.config.reuse.empty()) reuse_end = reuse_blocks(plan);
     if (earlier) {
         take_over(plan, earlier->outcomes);
         reporter.take_over(static_cast<int64_t>(plan.done.size()));
@@ -50,7 +64,10 @@ RunSummary carry_out(const RunConfig& config, RunReporter& reporter) {
     } else if (!config.run_dir.empty()) {
         reporter.journal_to(std::make_unique<RunDirectory>(config.run_dir, config));
     }
-    reporter.send(describe_start(plan));
+    RunStarted started = describe_start(plan);
+    if (plan.reused) started.reused_blocks = static_cast<int64_t>(plan.done.size());
+    started.reuse_end = reuse_end;
+    reporter.send(started);
     for (const auto& warning : plan.warnings) reporter.send(Warning{"", warning});
     return CalibrationPipeline(plan, reporter).run();
 }

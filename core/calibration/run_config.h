@@ -24,6 +24,7 @@ struct RunConfig {
     std::string dtype = "auto";              ///< auto | float32 | bfloat16
     int threads = 0;                         ///< 0: all cores
     int64_t max_memory = 0;                  ///< bytes of cached activations; what is beyond lies in files. 0: no limit
+    std::filesystem::path reuse;             ///< directory of a run whose blocks before the first change are taken over; empty: none
     bool resume = false;                     ///< go on behind the last finished block of the run in run_dir
 
     bool operator==(const RunConfig&) const = default;

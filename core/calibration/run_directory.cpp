@@ -46,7 +46,7 @@ fs::path whole(const fs::path& path) {
 
 /// How a run is stored: it may be taken up again from another folder.
 nlohmann::json describe(RunConfig config) {
-    for (fs::path* path : {&config.model_dir, &config.dataset, &config.output_dir, &config.run_dir}) *path = whole(*path);
+    for (fs::path* path : {&config.model_dir, &config.dataset, &config.output_dir, &config.run_dir, &config.reuse}) *path = whole(*path);
     return {{"calibench", CALIBENCH_VERSION}, {"config", to_json(config)}, {"recipe", config.recipe_yaml}, {"inputs", stamp_inputs(config)}};
 }
 
@@ -80,6 +80,7 @@ RunConfig config_of(const nlohmann::json& about, const fs::path& run_dir) {
         config.dtype = stored.at("dtype").get<std::string>();
         config.threads = stored.at("threads").get<int>();
         config.max_memory = stored.value("max_memory", int64_t{0});  // older runs have none
+        config.reuse = stored.value("reuse", std::string());
         config.recipe_yaml = about.at("recipe").get<std::string>();
     } catch (const nlohmann::json::exception&) {
         throw InputError(concat((run_dir / about_name).string(), " does not tell all that a run depends on. It is damaged, or of another version."));
@@ -129,13 +130,18 @@ nlohmann::json to_json(const RunConfig& config) {
         {"num_samples", config.num_samples}, {"seq_len", config.seq_len},
         {"batch_size", value_or_null(config.batch_size)}, {"iters", value_or_null(config.iters)},
         {"effort", config.effort}, {"seed", config.seed}, {"device", config.device}, {"dtype", config.dtype}, {"threads", config.threads},
-        {"max_memory", config.max_memory},
+        {"max_memory", config.max_memory}, {"reuse", config.reuse.string()},
     };
 }
 
 StoredRun read_run(const fs::path& run_dir) {
     const nlohmann::json about = read_about(run_dir);
     return tell(about, read_journal(run_dir / journal_name).events, run_dir);
+}
+
+void require_inputs_of(const fs::path& run_dir) {
+    const nlohmann::json about = read_about(run_dir);
+    if (const auto stamps = about.find("inputs"); stamps != about.end()) require_unchanged_inputs(*stamps);
 }
 
 RunDirectory::RunDirectory(const fs::path& directory, const RunConfig& config) : directory_(directory) {
@@ -148,6 +154,7 @@ RunDirectory::RunDirectory(const fs::path& directory, const RunConfig& config) :
         throw InputError(concat("The run directory ", directory.string(), " holds a run already. Choose another one."));
     journal_.truncate(0);
     BlockStore(directory).remove_all();
+    SketchStore(directory).remove_all();
     write_file(directory / recipe_name, config.recipe_yaml);
     write_file(directory / about_name, dump(describe(config), 2));
 }
@@ -155,7 +162,6 @@ RunDirectory::RunDirectory(const fs::path& directory, const RunConfig& config) :
 void RunDirectory::open_journal() {
     journal_ = JournalWriter(directory_ / journal_name);
     lock_ = FileLock(directory_ / journal_name);
-    SketchStore(directory).remove_all();
 }
 
 ReopenedRun RunDirectory::reopen(const fs::path& directory) {
@@ -175,6 +181,7 @@ ReopenedRun RunDirectory::reopen(const fs::path& directory) {
 
     self.journal_.truncate(journal.num_bytes);
     BlockStore(directory).remove_unfinished();
+    SketchStore(directory).remove_unfinished();
     reopened.recipes.push_back(config_of(about, directory).recipe_yaml);
     for (const auto& event : reopened.run.events) {
         if (const auto* counted = std::get_if<TokensCounted>(&event)) self.tokens_[counted->module] = counted->tokens;
@@ -182,7 +189,6 @@ ReopenedRun RunDirectory::reopen(const fs::path& directory) {
     }
     return reopened;
 }
-    SketchStore(directory).remove_unfinished();
 
 void RunDirectory::append(const RunEvent& event) {
     std::error_code ignored;

@@ -33,6 +33,9 @@ struct StoredRun {
 
 struct ReopenedRun;
 
+/// Throws InputError, naming the files, when the model or the dataset of a run is not what it was when the run began.
+void require_inputs_of(const std::filesystem::path& run_dir);
+
 /// What is kept of a run: recipe.yaml, run.json (what it ran on), events.jsonl (what happened), result.json (how it ended, and
 /// how many tokens each module saw; not there while it is at work), sketches/ (see SketchStore)
 /// and blocks/ (see BlockStore) until the run is finished.

@@ -23,6 +23,7 @@ template <class A> void fields(A& a, RunStarted& e) {
     a("num_quantized_modules", e.num_quantized_modules), a("num_samples", e.num_samples), a("seq_len", e.seq_len);
     a("iters", e.iters), a("device", e.device), a("dtype", e.dtype), a("threads", e.threads);
     a("first_block", e.first_block), a("batch_size", e.batch_size);
+    a.maybe("reused_blocks", e.reused_blocks), a.maybe("reuse_end", e.reuse_end);
 }
 template <class A> void fields(A& a, BlockStarted& e) { a("block", e.block), a("name", e.name); }
 template <class A> void fields(A& a, RangeObserved& e) {
@@ -39,11 +40,11 @@ template <class A> void fields(A& a, LossRecorded& e) {
 template <class A> void fields(A& a, ModuleQuantized& e) {
     a("block", e.block), a("module", e.module), a("scheme", e.scheme), a("weight_sqnr_db", e.weight_sqnr_db);
 }
-template <class A> void fields(A& a, BlockFinished& e) {
 template <class A> void fields(A& a, OutputErrorMeasured& e) {
     a("block", e.block), a("module", e.module), a.decibels("output_sqnr_db", e.output_sqnr_db);
     a.decibels("local_sqnr_db", e.local_sqnr_db), a.decibels("inherited_sqnr_db", e.inherited_sqnr_db);
 }
+template <class A> void fields(A& a, BlockFinished& e) {
     a("block", e.block), a("initial_loss_mse", e.initial_loss_mse), a("best_loss_mse", e.best_loss_mse);
     a("best_iteration", e.best_iteration), a("seconds", e.seconds);
     a("attempts", e.attempts), a("kept_attempt", e.kept_attempt);
@@ -76,8 +77,9 @@ static_assert(std::size(event_names) == std::variant_size_v<RunEvent>);
 struct Writer {
     nlohmann::json& line;
     template <class T> void operator()(const char* key, const T& value) const { line[key] = value; }
-    void operator()(const char* key, const std::filesystem::path& value) const { line[key] = value.string(); }
+    template <class T> void maybe(const char* key, const T& value) const { line[key] = value; }
     void decibels(const char* key, double value) const { line[key] = value; }
+    void operator()(const char* key, const std::filesystem::path& value) const { line[key] = value.string(); }
     void operator()(const char* key, const std::optional<double>& value) const {
         line[key] = value ? nlohmann::json(*value) : nlohmann::json();
     }
@@ -86,12 +88,14 @@ struct Writer {
 struct Reader {
     const nlohmann::json& line;
     template <class T> void operator()(const char* key, T& value) const { line.at(key).get_to(value); }
-    void operator()(const char* key, std::filesystem::path& value) const { value = line.at(key).get<std::string>(); }
-    /// JSON has no NaN or infinity: they are written as null.
+    /// Journals of earlier versions have no such field.
+    template <class T> void maybe(const char* key, T& value) const { value = line.value(key, value); }
     /// Infinite where nothing is lost, and that is written as null.
     void decibels(const char* key, double& value) const {
         value = line.at(key).is_null() ? std::numeric_limits<double>::infinity() : line.at(key).get<double>();
     }
+    void operator()(const char* key, std::filesystem::path& value) const { value = line.at(key).get<std::string>(); }
+    /// JSON has no NaN or infinity: they are written as null.
     void operator()(const char* key, double& value) const {
         value = line.at(key).is_null() ? std::numeric_limits<double>::quiet_NaN() : line.at(key).get<double>();
     }

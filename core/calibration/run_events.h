@@ -30,6 +30,8 @@ struct RunStarted {
     int threads = 0;
     int64_t first_block = 0;        ///< blocks before it were done by an earlier part of this run
     int64_t batch_size = 0;         ///< samples in one iteration
+    int64_t reused_blocks = 0;      ///< the first blocks are taken over from another run, and told of again
+    std::string reuse_end;          ///< why no more of them are: "model.layers.12: another scheme for q_proj"
 };
 
 struct BlockStarted {
@@ -55,9 +57,9 @@ struct TokensCounted {
 
 /// Loss of one AutoRound iteration, before its step.
 struct LossRecorded {
-    int64_t block = 0;
+    int64_t block = 0;              ///< the first of those tuned together; -1: the head
     int64_t iteration = 0;
-    double loss_mse = 0;
+    double loss_mse = 0;            ///< with enable_lfq the last block's cross-entropy
     bool best = false;              ///< strictly lower than all before in this attempt
     int64_t attempt = 0;            ///< counts up when the user has the block tuned again
 };
@@ -84,8 +86,6 @@ struct ModuleQuantized {
     double weight_sqnr_db = 0;      ///< 10 log10(sum W^2 / sum (W - Wq)^2)
 };
 
-struct BlockFinished {
-    int64_t block = 0;
 /// Where the error of a module's output comes from, on the first samples, each in dB against y = W x of the float model; infinite where
 /// nothing is lost. Rounded inputs are part of xq.
 struct OutputErrorMeasured {
@@ -96,6 +96,8 @@ struct OutputErrorMeasured {
     double inherited_sqnr_db = 0;   ///< of W xq: what the modules before it did, and the rounding of its inputs
 };
 
+struct BlockFinished {
+    int64_t block = 0;
     double initial_loss_mse = 0;    ///< of round to nearest (iteration 0)
     double best_loss_mse = 0;
     int64_t best_iteration = 0;
