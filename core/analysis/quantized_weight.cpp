@@ -11,6 +11,7 @@
 #include "core/checkpoint/compressor.h"
 #include "core/models/module_plan.h"
 #include "core/observers/fused_groups.h"
+#include "core/quantization/fake_quantize.h"
 
 namespace calibench {
 namespace {
@@ -126,6 +127,12 @@ QuantizedWeight QuantizedWeights::round_to_nearest(const WeightRequest& request,
             group.push_back(partners.back().get());
         }
         share_global_scale(group);
+    }
+    const QuantizationArgs& args = *scheme.weights;
+    if (plan.format == CompressionFormat::PackQuantized) {  // spared the packing, which loses nothing
+        const QParams qparams = observed_qparams(*observer);
+        return describe_levels({quantize(weight, qparams, args, at::kChar), {qparams.scale, args.symmetric ? at::Tensor() : qparams.zero_point, {}}, {}},
+                               args, plan.format);
     }
     const std::vector<NamedTensor> tensors = compress_linear(weight, {}, {.weight = observed_qparams(*observer), .input = {}, .output = {}}, scheme, plan.format);
     return read_stored(lookup_in(tensors), scheme, plan.format, request.module);

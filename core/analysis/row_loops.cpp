@@ -16,16 +16,19 @@ template <int N>
 struct DoubleTypes;
 template <>
 struct DoubleTypes<4> {
+    typedef int32_t Int __attribute__((vector_size(8)));
     typedef float Half __attribute__((vector_size(8)));
     typedef double Double __attribute__((vector_size(16)));
 };
 template <>
 struct DoubleTypes<8> {
+    typedef int32_t Int __attribute__((vector_size(16)));
     typedef float Half __attribute__((vector_size(16)));
     typedef double Double __attribute__((vector_size(32)));
 };
 template <>
 struct DoubleTypes<16> {
+    typedef int32_t Int __attribute__((vector_size(32)));
     typedef float Half __attribute__((vector_size(32)));
     typedef double Double __attribute__((vector_size(64)));
 };
@@ -34,6 +37,7 @@ template <int N>
 struct Doubles {
     using Half = typename DoubleTypes<N>::Half;
     using Double = typename DoubleTypes<N>::Double;
+    using Int = typename DoubleTypes<N>::Int;
     static constexpr int lanes = N / 2;
 
     static CALIBENCH_INLINE Double load(const float* from) {
@@ -303,6 +307,33 @@ CALIBENCH_INLINE void measure_piece(const Measuring& measuring, int64_t, int64_t
 
 CALIBENCH_LOOP(measure_loop, measure_piece, Measuring)
 
+// ---- find_bins
+
+struct Binning {
+    const BinRule& rule;
+    const float* x;
+    int32_t* bins;
+};
+
+template <int N, typename T>
+CALIBENCH_INLINE void find_bins_of(const Binning& binning, int64_t begin, int64_t end) {
+    using D = Doubles<N>;
+    const BinRule& rule = binning.rule;
+    const typename D::Int nowhere = typename D::Int{} + rule.num_bins, last = nowhere - 1;
+    int64_t i = begin;
+    for (; i + D::lanes <= end; i += D::lanes) {
+        typename D::Half value;
+        std::memcpy(&value, binning.x + i, sizeof value);
+        const typename D::Int found = __builtin_convertvector((__builtin_convertvector(value, typename D::Double) - rule.low) * rule.bins_per_unit, typename D::Int);
+        const typename D::Int bin = value == value ? (found > last ? last : found) : nowhere;
+        std::memcpy(binning.bins + i, &bin, sizeof bin);
+    }
+    for (; i < end; ++i)
+        binning.bins[i] = std::isnan(binning.x[i]) ? rule.num_bins : std::min(static_cast<int32_t>((binning.x[i] - rule.low) * rule.bins_per_unit), rule.num_bins - 1);
+}
+
+CALIBENCH_LOOP(find_bins_loop, find_bins_of, Binning)
+
 // ---- widen_range
 
 struct RangeWidening {
@@ -351,6 +382,8 @@ void GroupSums::add(const GroupSums& other) {
 void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row, const ColumnSums& columns) {
     measure_loop<float>({piece, scales, bounds, groups, row, columns}, 0, 0);
 }
+
+void find_bins(const BinRule& rule, const float* x, int64_t count, int32_t* bins) { find_bins_loop<float>({rule, x, bins}, 0, count); }
 
 void widen_range(const float* x, int64_t count, float* low, float* high) { widen_range_loop<float>({x, low, high}, 0, count); }
 

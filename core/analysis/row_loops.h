@@ -89,6 +89,14 @@ struct MeasuredPiece {
 /// Takes a piece into all sums: those of the groups of its row, of the row, and of its columns.
 void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row, const ColumnSums& columns);
 
+/// Bins of equal width from `low` on; the last one holds what lies beyond it.
+struct BinRule {
+    double low = 0, bins_per_unit = 0;
+    int32_t num_bins = 1;
+};
+/// The bin of each value; num_bins for NaN.
+void find_bins(const BinRule& rule, const float* x, int64_t count, int32_t* bins);
+
 /// high[i] = max(high[i], x[i]), low[i] = min(low[i], x[i]); NaN is left out.
 void widen_range(const float* x, int64_t count, float* low, float* high);
 

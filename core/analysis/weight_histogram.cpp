@@ -1,7 +1,6 @@
 #include "core/analysis/weight_histogram.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <mutex>
@@ -50,18 +49,22 @@ ValueInterval find_range(const WeightRows& weight, WeightLayer layer, const Exte
 ValueHistogram make_histogram(const WeightRows& weight, WeightLayer layer, const Extent& part, int bins, std::optional<ValueInterval> range) {
     const int64_t grain = std::max<int64_t>(1, values_per_task / std::max<int64_t>(1, part.columns));
     if (!range) range = find_range(weight, layer, part, grain);
-    ValueHistogram histogram{.low = range->low, .high = range->high, .counts = std::vector<int64_t>(static_cast<size_t>(std::max(bins, 1)))};
-    const auto last = static_cast<int64_t>(histogram.counts.size()) - 1;
-    const double per_bin = range->high > range->low ? static_cast<double>(histogram.counts.size()) / (range->high - range->low) : 0;
+    const int32_t num_bins = std::max(bins, 1);
+    ValueHistogram histogram{.low = range->low, .high = range->high, .counts = std::vector<int64_t>(static_cast<size_t>(num_bins))};
+    const BinRule rule{range->low, range->high > range->low ? num_bins / (range->high - range->low) : 0, num_bins};
     std::mutex mutex;
     parallel_for(part.rows, grain, [&](int64_t begin, int64_t end) {
-        std::vector<int64_t> mine(histogram.counts.size());
+        // Neighbours often share a bin; a count each, so that they need not wait for one another.
+        const auto stride = static_cast<size_t>(num_bins) + 1;
+        std::vector<int64_t> mine(4 * stride);
+        int32_t found[most_piece_columns];
         walk(weight, layer, part, begin, end, [&](const float* values, int64_t count) {
-            for (int64_t i = 0; i < count; ++i)
-                if (!std::isnan(values[i])) ++mine[static_cast<size_t>(std::min(static_cast<int64_t>((values[i] - range->low) * per_bin), last))];
+            find_bins(rule, values, count, found);
+            for (int64_t i = 0; i < count; ++i) ++mine[static_cast<size_t>(i % 4) * stride + static_cast<size_t>(found[i])];
         });
         const std::lock_guard lock(mutex);
-        for (size_t bin = 0; bin < mine.size(); ++bin) histogram.counts[bin] += mine[bin];
+        for (size_t bin = 0; bin + 1 < stride; ++bin)
+            for (size_t copy = 0; copy < 4; ++copy) histogram.counts[bin] += mine[copy * stride + bin];
     });
     return histogram;
 }
