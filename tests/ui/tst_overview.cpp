@@ -204,8 +204,9 @@ private Q_SLOTS:
         QVERIFY(shown.complete());
         QVERIFY(shown.module(0) != Down1);  // with 8 bits it is none of the bad ones
         shown.run();
-        QTRY_COMPARE(looked->load(), 13);
+        QTRY_VERIFY(looked->load() >= 13);
         QVERIFY(shown.complete());
+        QVERIFY2(looked->load() <= 15, qPrintable(QString::number(looked->load())));  // one at hand when the next block was finished may be looked at again
     }
 
     void hiddenItDoesNothing() {

@@ -144,8 +144,14 @@ private Q_SLOTS:
             const ModuleOverview& row = *overview->loader().row(i);
             QVERIFY2(row.problem.empty(), row.problem.c_str());
             QVERIFY(row.output.has_value() && row.input.has_value());
+            // The run's own figure is of the weight as it computed with it, which may be rounded once more.
             const double sqnr = m_window->controller().record().find(row.weight.module)->sqnrDb.value();
-            QVERIFY2(std::abs(row.weight.sqnr_db - sqnr) < 0.01, qPrintable(QStringLiteral("%1 %2").arg(row.weight.sqnr_db).arg(sqnr)));
+            QVERIFY2(std::abs(row.weight.sqnr_db - sqnr) < 0.5, qPrintable(QStringLiteral("%1 %2").arg(row.weight.sqnr_db).arg(sqnr)));
+            WeightRequest request;
+            request.model_dir = toPath(m_window->session().modelFolder());
+            request.module = row.weight.module;
+            request.checkpoint_dir = checkpoint;
+            QCOMPARE(row.weight.sqnr_db, m_window->session().services().inspectWeight(request)->facts().sqnr_db);
         }
     }
 

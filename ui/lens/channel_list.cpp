@@ -32,11 +32,8 @@ ChannelList::ChannelList(QWidget* parent) : QWidget(parent), m_kind(new QComboBo
     m_view->setFrameShape(QFrame::NoFrame);
     m_view->setAlternatingRowColors(true);
     m_view->setAccessibleName(tr("Most affected channels"));
-    m_view->header()->setStretchLastSection(true);
     m_view->header()->setMinimumSectionSize(20);
-    const int digit = fontMetrics().horizontalAdvance(QLatin1Char('0'));
-    const int widths[ChannelModel::NUM_COLUMNS] = {7, 9, 6, 8};
-    for (int column = 0; column < ChannelModel::NUM_COLUMNS; ++column) m_view->setColumnWidth(column, widths[column] * digit);
+    m_view->header()->setSectionResizeMode(QHeaderView::Stretch);  // four short numbers, however narrow the list is
     connect(m_view, &QTreeView::clicked, this, &ChannelList::pick);
     connect(m_view, &QTreeView::activated, this, &ChannelList::pick);
     auto* copyRows = new QAction(tr("&Copy as table"), m_view);

@@ -92,6 +92,8 @@ QWidget* ErrorPage::makeContent() {
     m_whatIfButton->setAccessibleName(tr("What if"));
     head->addWidget(m_whatIfButton);
     m_whatIf->hide();
+    m_whatIf->setAutoFillBackground(true);
+    m_whatIf->setBackgroundRole(QPalette::Window);  // on which the controls can be seen
 
     auto* plots = new QSplitter(Qt::Vertical);
     plots->addWidget(m_map);
@@ -241,8 +243,8 @@ ErrorPage::Values ErrorPage::valuesOf(const std::vector<Slide>& slides, Histogra
             }
         const WeightFacts& facts = slide.weight->facts();
         const auto levels = static_cast<int>(grid->levels.size());
-        grid->name = facts.num_groups > 1 ? tr("%1: %n level(s) of the group at row %2, column %3", nullptr, levels).arg(slide.name()).arg(group.row).arg(group.column)
-                                          : tr("%1: %n level(s)", nullptr, levels).arg(slide.name());
+        grid->name = facts.num_groups > 1 ? tr("%1: %n level(s) of the group at %2, %3", nullptr, levels).arg(slide.shortName()).arg(group.row).arg(group.column)
+                                          : tr("%1: %n level(s)", nullptr, levels).arg(slide.shortName());
         values.grids.push_back(std::move(*grid));
     }
     return values;

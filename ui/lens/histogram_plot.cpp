@@ -28,7 +28,7 @@ HistogramPlot::HistogramPlot(QWidget* parent) : Plot(parent), m_scope(new QCombo
     addOption(tr("Counts"), m_counts);
     for (QComboBox* box : {m_scope, m_counts}) {
         box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-        box->setMinimumContentsLength(8);
+        box->setMinimumContentsLength(7);
     }
     arrange();
     applyTheme();
@@ -107,7 +107,11 @@ void HistogramPlot::rebuildPanel(Panel& panel) {
     for (const ValueGrid& grid : shown.grids) values.expand(QCPRange(std::max(grid.low, -3 * reach), std::min(grid.high, 3 * reach)));
     const double margin = std::max(values.size() * 0.03, 1e-300);
     view().setWhole(panel.x, QCPRange(values.lower - margin, values.upper + margin), false);
-    view().setWhole(panel.y, log ? QCPRange(0.6, most * 3) : QCPRange(0, most * 1.15), false);
+    // The names of the grids stand above the highest bar.
+    const double height = std::max(40, canvas()->height() - 60);
+    const double bars = 1 - std::min(0.5, (8.0 + QFontMetrics(panel.x->tickLabelFont()).height() * static_cast<double>(shown.grids.size())) / height);
+    constexpr double Foot = 0.6;  // of the logarithmic scale: a count of one has some height too
+    view().setWhole(panel.y, log ? QCPRange(Foot, Foot * std::pow(std::max(2.0, most) / Foot, 1 / bars)) : QCPRange(0, most / bars), false);
 }
 
 int HistogramPlot::countBins(size_t panel) const {

@@ -30,6 +30,12 @@ QString rangeText(int64_t first, int64_t count) {
     return count == 1 ? QString::number(first) : QStringLiteral("%1–%2").arg(first).arg(first + count - 1);
 }
 
+/// In full where there is room.
+QString titleOf(const Slide& slide, const QFontMetrics& metrics, int room) {
+    const QString full = slide.title(slide.name());
+    return metrics.horizontalAdvance(full) <= room ? full : metrics.elidedText(slide.title(slide.shortName()), Qt::ElideRight, room);
+}
+
 }  // namespace
 
 MapPlot::MapPlot(QWidget* parent) : Plot(parent), m_layers(new QComboBox), m_reach(new QComboBox) {
@@ -46,7 +52,7 @@ MapPlot::MapPlot(QWidget* parent) : Plot(parent), m_layers(new QComboBox), m_rea
     addOption(tr("Show"), m_layers);
     for (QComboBox* box : {m_layers, m_reach}) {
         box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-        box->setMinimumContentsLength(8);
+        box->setMinimumContentsLength(7);
     }
     m_reach->addItems({tr("whole weight"), tr("in sight")});
     m_reach->setToolTip(tr("What the strongest colour stands for: the largest magnitude of the whole weight, or of what is in sight"));
@@ -210,10 +216,10 @@ void MapPlot::rebuild() {
 
 /// Titles and numbers along the axes that have room for them.
 void MapPlot::fitLabels() {
-    const int width = canvas()->width() / std::max(1, static_cast<int>(m_slides.size())) - 100, height = canvas()->height() - 70;
+    const int width = (canvas()->width() - 90) / std::max(1, static_cast<int>(m_slides.size())) - 50, height = canvas()->height() - 70;  // less what stands around
     for (size_t i = 0; i < m_panels.size(); ++i) {
         QCPAxis* title = m_panels[i].rect->axis(QCPAxis::atTop);
-        title->setLabel(i < m_slides.size() ? QFontMetrics(title->labelFont()).elidedText(m_slides[i].title(), Qt::ElideRight, std::max(60, width)) : QString());
+        title->setLabel(i < m_slides.size() ? titleOf(m_slides[i], QFontMetrics(title->labelFont()), std::max(60, width)) : QString());
         m_panels[i].x->setTicker(QSharedPointer<IndexTicker>::create(QStringList(), std::clamp(width / 48, 2, 12)));
         m_panels[i].y->setTicker(QSharedPointer<IndexTicker>::create(QStringList(), std::clamp(height / 24, 2, 12)));
     }

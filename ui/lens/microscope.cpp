@@ -29,9 +29,18 @@ QString Slide::name() const {
     return {};
 }
 
-QString Slide::title() const {
+QString Slide::shortName() const {
+    switch (kind) {
+        case Kind::Rounded: return Microscope::tr("nearest");
+        case Kind::Left: return Microscope::tr("run");
+        case Kind::WhatIf: return Microscope::tr("what if");
+    }
+    return {};
+}
+
+QString Slide::title(const QString& called) const {
     const WeightFacts& facts = weight->facts();
-    return Microscope::tr("%1 · %2 · %3 dB").arg(name(), QString::fromStdString(facts.scheme), formatNumber(facts.sqnr_db));
+    return Microscope::tr("%1 · %2 · %3 dB").arg(called, QString::fromStdString(facts.scheme), formatNumber(facts.sqnr_db));
 }
 
 Microscope::Microscope(const CoreServices& services, QObject* parent) : QObject(parent), m_services(services) {}

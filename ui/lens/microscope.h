@@ -21,8 +21,9 @@ struct Slide {
     Kind kind = Kind::Rounded;
     std::shared_ptr<const WeightInspection> weight;
 
-    [[nodiscard]] QString name() const;   ///< "Rounded to nearest"
-    [[nodiscard]] QString title() const;  ///< with scheme and SQNR
+    [[nodiscard]] QString name() const;       ///< "Rounded to nearest"
+    [[nodiscard]] QString shortName() const;  ///< "nearest"
+    [[nodiscard]] QString title(const QString& called) const;  ///< with scheme and SQNR
     bool operator==(const Slide&) const = default;
 };
 

@@ -79,10 +79,9 @@ QString Readings::text(const QString& name, int column) const {
 
 void Readings::show(const Microscope& microscope) {
     const std::vector<Slide> slides = microscope.slides();
-    const QString heads[] = {tr("nearest"), tr("run"), tr("what if")};
     for (int i = 0; i < 2; ++i) {
         const bool there = static_cast<size_t>(i) < slides.size();
-        m_heads[i]->setText(there ? heads[static_cast<int>(slides[static_cast<size_t>(i)].kind)] : QString());
+        m_heads[i]->setText(there ? slides[static_cast<size_t>(i)].shortName() : QString());
         m_heads[i]->setVisible(there);
         for (Row& row : m_rows) row.values[i]->setVisible(there);
         if (!there) continue;

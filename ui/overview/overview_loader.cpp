@@ -22,6 +22,15 @@ struct OverviewLoader::Job {
     std::vector<ModuleOverview> found;
 };
 
+namespace {
+
+/// A run's export holds what its directory held while it was at work.
+bool sameFacts(const Specimen& a, const Specimen& b) {
+    return a.model == b.model && a.module == b.module && a.scheme == b.scheme && a.run == b.run && a.wasQuantized() == b.wasQuantized();
+}
+
+}  // namespace
+
 OverviewLoader::OverviewLoader(const CoreServices& services, QObject* parent) : QObject(parent), m_services(services) {
     m_pool.setMaxThreadCount(1);
     m_look.setInterval(100ms);
@@ -47,7 +56,7 @@ void OverviewLoader::want(std::vector<Specimen> modules) {
     m_known = 0;
     for (size_t i = 0; i < modules.size(); ++i) {
         const auto before = known.find(modules[i].module);
-        if (before != known.end() && m_modules[before->second] == modules[i])
+        if (before != known.end() && sameFacts(m_modules[before->second], modules[i]))
             rows[i] = std::move(m_rows[before->second]);
         else
             changed << static_cast<int>(i);

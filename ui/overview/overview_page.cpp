@@ -92,10 +92,13 @@ QWidget* OverviewPage::makeBar() {
     for (int i = 0; i < m_metric->count(); ++i) m_metric->setItemData(i, metrics()[static_cast<size_t>(i)].help, Qt::ToolTipRole);
     m_metric->setCurrentIndex(static_cast<int>(MetricKind::Sqnr));
     m_metric->setAccessibleName(tr("Number shown in the map"));
+    m_metric->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_metric->setMinimumContentsLength(9);
     connect(m_metric, &QComboBox::currentIndexChanged, this, &OverviewPage::setMetric);
     m_limited->setToolTip(tr("Show only modules whose number is worse than this"));
     m_limit->setDecimals(1);
     m_limit->setRange(-200, 1e6);
+    m_limit->setMaximumWidth(88);
     m_limit->setAccessibleName(tr("Limit"));
     connect(m_limited, &QCheckBox::toggled, this, &OverviewPage::applyLimit);
     connect(m_limit, &QDoubleSpinBox::valueChanged, this, &OverviewPage::applyLimit);
@@ -107,6 +110,8 @@ QWidget* OverviewPage::makeBar() {
     connect(m_stop, &QToolButton::clicked, this, [this] { m_loader.busy() ? m_loader.cancel() : m_loader.resume(); });
 
     auto* bar = new QWidget;
+    bar->setAutoFillBackground(true);
+    bar->setBackgroundRole(QPalette::Window);  // on which the controls can be seen
     auto* row = new QHBoxLayout(bar);
     row->setContentsMargins(12, 6, 8, 4);
     row->setSpacing(8);
@@ -134,7 +139,7 @@ void OverviewPage::makeTable() {
     m_table->setAlternatingRowColors(true);
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    m_table->setTextElideMode(Qt::ElideLeft);  // modules differ at the end of their names
+    m_table->setTextElideMode(Qt::ElideMiddle);  // modules differ at the end of their names, reasons say most at their beginning
     m_table->setAccessibleName(tr("All modules, the worst first"));
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(OverviewModel::columnOf(MetricKind::Badness), Qt::DescendingOrder);
@@ -146,7 +151,7 @@ void OverviewPage::makeTable() {
     const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
     for (int column = 0; column < OverviewModel::NUM_COLUMNS; ++column) {
         const int header = QFontMetrics(small).horizontalAdvance(m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString()) + 28;  // and the arrow of the order
-        m_table->setColumnWidth(column, column == OverviewModel::ModuleColumn ? 30 * digit : column == OverviewModel::ReasonColumn ? 46 * digit : std::max(8 * digit, header));
+        m_table->setColumnWidth(column, column == OverviewModel::ModuleColumn ? 30 * digit : column == OverviewModel::ReasonColumn ? 56 * digit : std::max(8 * digit, header));
     }
     // What is read first stands first: the reason beside the badness.
     m_table->header()->moveSection(m_table->header()->visualIndex(OverviewModel::ReasonColumn), 2);
