@@ -33,6 +33,7 @@ ChannelList::ChannelList(QWidget* parent) : QWidget(parent), m_kind(new QComboBo
     m_view->setAlternatingRowColors(true);
     m_view->setAccessibleName(tr("Most affected channels"));
     m_view->header()->setMinimumSectionSize(20);
+    m_view->header()->setStretchLastSection(false);
     m_view->header()->setSectionResizeMode(QHeaderView::Stretch);  // four short numbers, however narrow the list is
     connect(m_view, &QTreeView::clicked, this, &ChannelList::pick);
     connect(m_view, &QTreeView::activated, this, &ChannelList::pick);

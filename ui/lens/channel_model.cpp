@@ -27,7 +27,7 @@ QVariant ChannelModel::data(const QModelIndex& index, int role) const {
     const auto format = [role](double value) { return role == Qt::ToolTipRole ? formatExact(value) : formatNumber(value); };
     switch (index.column()) {
         case IndexColumn: return QString::number(channel.index);
-        case ShareColumn: return tr("%1 %").arg(format(100 * channel.error_share));
+        case ShareColumn: return format(100 * channel.error_share);
         case SqnrColumn: return format(channel.sqnr_db);
         case LargestColumn: return format(channel.max_abs_error);
         default: return {};
@@ -38,7 +38,7 @@ QVariant ChannelModel::headerData(int section, Qt::Orientation orientation, int 
     if (orientation != Qt::Horizontal) return {};
     if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
     const std::pair<QString, QString> words[] = {{tr("#"), tr("Number of the row or column")},
-                                                 {tr("Share"), tr("Of the weight's whole squared error")},
+                                                 {tr("%"), tr("Share of the weight's whole squared error")},
                                                  {tr("dB"), tr("Signal to quantization noise ratio of the channel")},
                                                  {tr("Largest"), tr("Largest error of a single value")}};
     if (section < 0 || section >= NUM_COLUMNS) return {};

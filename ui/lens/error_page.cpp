@@ -95,6 +95,7 @@ QWidget* ErrorPage::makeContent() {
     m_whatIf->setAutoFillBackground(true);
     m_whatIf->setBackgroundRole(QPalette::Window);  // on which the controls can be seen
 
+    for (QWidget* plot : std::initializer_list<QWidget*>{m_map, m_histograms}) plot->setMinimumWidth(400);  // choices above them may be squeezed rather than the window widened
     auto* plots = new QSplitter(Qt::Vertical);
     plots->addWidget(m_map);
     plots->addWidget(m_histograms);

@@ -69,7 +69,7 @@ ArgsRow::ArgsRow(Kind kind, const std::vector<std::string>& observers, QGridLayo
         part.widget->setToolTip(part.help);
         if (auto* box = qobject_cast<QComboBox*>(part.widget)) {
             box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-            box->setMinimumContentsLength(box == m_observer ? 10 : box == m_strategy ? 7 : 3);
+            box->setMinimumContentsLength(box == m_observer ? 8 : box == m_strategy ? 5 : 3);
             connect(box, &QComboBox::currentIndexChanged, this, &ArgsRow::take);
         }
         useFormHabits(part.widget);
@@ -158,7 +158,7 @@ WhatIfStrip::WhatIfStrip(const std::vector<std::string>& observers, QWidget* par
     : QWidget(parent), m_effect(new QLabel), m_apply(new QPushButton(tr("Apply to recipe"))), m_reset(new QPushButton(tr("Reset"))) {
     auto* grid = new QGridLayout;
     grid->setContentsMargins(0, 0, 0, 0);
-    grid->setHorizontalSpacing(6);
+    grid->setHorizontalSpacing(4);
     grid->setVerticalSpacing(4);
     m_weights = new ArgsRow(ArgsRow::Kind::Weights, observers, grid, 0);
     m_inputs = new ArgsRow(ArgsRow::Kind::Inputs, observers, grid, 1);

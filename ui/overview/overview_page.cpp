@@ -39,6 +39,10 @@ OverviewPage::OverviewPage(Session& session, const RunController& controller, QW
     layout->addWidget(m_page);
 
     connect(&m_loader, &OverviewLoader::progressed, this, &OverviewPage::showState);
+    // The worst are in sight while rows find their places, until the user goes through them.
+    connect(&m_loader, &OverviewLoader::rowsChanged, m_table, [this] {
+        if (!m_table->hasFocus()) m_table->scrollToTop();
+    }, Qt::QueuedConnection);
     connect(&m_session, &Session::modelChanged, this, &OverviewPage::look);
     connect(&m_session, &Session::recipeChecked, this, &OverviewPage::look);
     connect(&m_session, &Session::selectionChanged, this, &OverviewPage::showSelection);
@@ -67,6 +71,7 @@ QWidget* OverviewPage::makeContent() {
     parts->setStretchFactor(1, 3);
     parts->setHandleWidth(3);
     m_map->setMinimumHeight(140);
+    parts->setSizes({220, 280});
 
     auto* content = new QWidget;
     content->setAutoFillBackground(true);
