@@ -25,6 +25,10 @@ ChannelList::ChannelList(QWidget* parent) : QWidget(parent), m_kind(new QComboBo
     m_kind->setAccessibleName(tr("Rows or columns"));
     connect(m_kind, &QComboBox::currentIndexChanged, this, &ChannelList::ask);
 
+    QFont small = font();
+    small.setPointSizeF(small.pointSizeF() * 0.92);
+    m_view->setFont(small);
+    m_view->header()->setFont(small);
     m_view->setModel(m_model);
     m_view->setItemDelegate(new BarDelegate(m_view));
     m_view->setRootIsDecorated(false);

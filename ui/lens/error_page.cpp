@@ -117,7 +117,7 @@ QWidget* ErrorPage::makeContent() {
         splitter->setHandleWidth(3);
     }
     const int digit = fontMetrics().horizontalAdvance(QLatin1Char('0'));
-    parts->setSizes({96 * digit, 36 * digit});
+    parts->setSizes({104 * digit, 32 * digit});
 
     auto* content = new QWidget;
     content->setAutoFillBackground(true);
