@@ -26,7 +26,7 @@ InputSketches::InputSketches(const RunPlan& plan)
 /// So few that they cost a hundredth of a pass or so; at every position of a sample in turn, for the first ones are often outliers.
 int64_t InputSketches::sample_stride(const RunPlan& plan) {
     const int64_t tokens = plan.samples.num_samples * plan.samples.seq_len;
-    int64_t stride = std::max<int64_t>(1, tokens / std::clamp<int64_t>(tokens / 512, 16, 256));
+    int64_t stride = std::max<int64_t>(1, tokens / std::clamp<int64_t>(tokens / 1024, 16, 256));
     while (std::gcd(stride, plan.samples.seq_len) != 1) ++stride;
     return stride;
 }

@@ -15,7 +15,7 @@ constexpr int64_t most_samples = 4;
 /// experts, who all see them, make more of it.
 at::Tensor some_of(const at::Tensor& states, const RunPlan& plan) {
     const int64_t samples = std::min(most_samples, states.size(0));
-    const int64_t tokens = std::clamp<int64_t>(states.size(0) * states.size(1) / 512, 16, plan.expert_of.empty() ? 128 : 16);
+    const int64_t tokens = std::clamp<int64_t>(states.size(0) * states.size(1) / 1024, 16, plan.expert_of.empty() ? 64 : 16);
     return states.slice(0, 0, samples).slice(1, 0, tokens / samples).to(plan.model->options().device);
 }
 
