@@ -2,7 +2,6 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <map>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "core/calibration/run.h"
 #include "core/calibration/run_directory.h"
 #include "core/models/checkpoint.h"
+#include "tests/core/calibration/compare_files.h"
 #include "tests/core/calibration/recorder.h"
 
 using namespace calibench;
@@ -50,13 +50,6 @@ const std::string with_embedding_and_head = "QuantizationModifier: {config_group
                                             "b: {targets: [Linear], weights: {num_bits: 4, strategy: group, group_size: 64}}}}";
 /// Block 0 is left alone, so Xq is X when the run goes on behind it.
 const std::string last_blocks = "QuantizationModifier: {config_groups: {a: {targets: ['re:.*layers.[23].mlp.*_proj$'], weights: {num_bits: 8, strategy: channel}}}}";
-
-std::map<std::string, std::string> contents(const fs::path& directory) {
-    std::map<std::string, std::string> files;
-    for (const auto& entry : fs::recursive_directory_iterator(directory))
-        if (entry.is_regular_file()) files[entry.path().lexically_relative(directory).string()] = read_bytes(entry.path());
-    return files;
-}
 
 using Moment = std::function<bool(const RunEvent&)>;
 
@@ -110,14 +103,6 @@ std::string error_of(const RunConfig& config) {
     }
     return "accepted";
 }
-
-#define COMPARE_FILES(actual, expected)                                                                     \
-    do {                                                                                                    \
-        const auto a = contents(actual), b = contents(expected);                                            \
-        QVERIFY(!b.empty());                                                                                \
-        QCOMPARE(a.size(), b.size());                                                                       \
-        for (const auto& [name, bytes] : b) QVERIFY2(a.contains(name) && a.at(name) == bytes, name.c_str()); \
-    } while (false)
 
 }  // namespace
 

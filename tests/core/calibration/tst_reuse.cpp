@@ -1,6 +1,4 @@
 #include <filesystem>
-#include <fstream>
-#include <map>
 #include <memory>
 
 #include <ATen/Parallel.h>
@@ -11,10 +9,10 @@
 #include "core/base/text.h"
 #include "core/calibration/run.h"
 #include "core/calibration/run_directory.h"
+#include "tests/core/calibration/compare_files.h"
 #include "tests/core/calibration/recorder.h"
 
 using namespace calibench;
-using testing::read_bytes;
 using testing::Recorder;
 namespace fs = std::filesystem;
 
@@ -38,21 +36,6 @@ const std::string w8a8_static_but_last = "QuantizationModifier: {ignore: [lm_hea
                                 "weights: {num_bits: 8, strategy: channel}, input_activations: {num_bits: 8, symmetric: false, strategy: tensor, observer: static_minmax}}}}";
 const std::string nvfp4_and_cache = "QuantizationModifier: {targets: [Linear], scheme: NVFP4, ignore: [lm_head], "
                                     "kv_cache_scheme: {num_bits: 8, type: float, strategy: tensor, dynamic: false}}";
-
-std::map<std::string, std::string> contents(const fs::path& directory) {
-    std::map<std::string, std::string> files;
-    for (const auto& entry : fs::recursive_directory_iterator(directory))
-        if (entry.is_regular_file()) files[entry.path().lexically_relative(directory).string()] = read_bytes(entry.path());
-    return files;
-}
-
-#define COMPARE_FILES(actual, expected)                                                                     \
-    do {                                                                                                    \
-        const auto a = contents(actual), b = contents(expected);                                            \
-        QVERIFY(!b.empty());                                                                                \
-        QCOMPARE(a.size(), b.size());                                                                       \
-        for (const auto& [name, bytes] : b) QVERIFY2(a.contains(name) && a.at(name) == bytes, name.c_str()); \
-    } while (false)
 
 }  // namespace
 
