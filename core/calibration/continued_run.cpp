@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/calibration/block_recipe.h"
 #include "core/calibration/block_store.h"
+#include "core/calibration/run_inputs.h"
 #include "core/models/module_plan.h"
 
 namespace calibench {
@@ -35,9 +36,8 @@ std::vector<std::string> differences(const ReopenedRun& stored, const RunConfig&
         if (begun_with != asked_for) found.push_back(concat(what, " ", value_text(asked_for), " instead of ", value_text(begun_with)));
     };
     const RunConfig& config = stored.run.config;
-    const auto absolute = [](const std::filesystem::path& path) { return path.empty() ? path : std::filesystem::absolute(path).lexically_normal(); };
-    compare("model", config.model_dir, absolute(requested.model_dir));
-    compare("dataset", config.dataset, absolute(requested.dataset));
+    compare("model", config.model_dir, whole_path(requested.model_dir));
+    compare("dataset", config.dataset, whole_path(requested.dataset));
     compare("num_samples", config.num_samples, requested.num_samples);
     compare("seq_len", config.seq_len, requested.seq_len);
     compare("batch_size", config.batch_size, requested.batch_size);

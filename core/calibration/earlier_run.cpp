@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/calibration/block_recipe.h"
+#include "core/calibration/run_inputs.h"
 #include "core/evaluation/compute_options.h"
 #include "core/models/module_plan.h"
 
@@ -19,10 +20,6 @@ const Event* last_event(const std::vector<RunEvent>& events) {
     for (const auto& event : events)
         if (const auto* match = std::get_if<Event>(&event)) last = match;
     return last;
-}
-
-fs::path whole(const fs::path& path) {
-    return path.empty() ? path : fs::absolute(path).lexically_normal();
 }
 
 /// The export, unless something else lies in its place by now: it has the size that was told.
@@ -84,7 +81,7 @@ EarlierRun::EarlierRun(const fs::path& run_dir) : stored_(read_run(run_dir)) {
 std::string EarlierRun::difference_of_runs(const RunPlan& plan, const RunPlan& before) const {
     const auto* started = last_event<RunStarted>(stored_.events);
     if (!started) return "it never started";
-    if (whole(plan.config.model_dir) != whole(before.config.model_dir)) return "another model";
+    if (whole_path(plan.config.model_dir) != whole_path(before.config.model_dir)) return "another model";
     if (plan.samples.input_ids != before.samples.input_ids || plan.samples.seq_len != before.samples.seq_len) return "other samples";
     if (plan.config.seed != before.config.seed) return "another seed";
     const ComputeOptions& options = plan.model->options();

@@ -40,13 +40,9 @@ void write_file(const fs::path& path, const std::string& text) {
     if (error) throw RunError(concat(path.string(), " cannot be written: ", error.message(), "."));
 }
 
-fs::path whole(const fs::path& path) {
-    return path.empty() ? path : fs::absolute(path).lexically_normal();
-}
-
 /// How a run is stored: it may be taken up again from another folder.
 nlohmann::json describe(RunConfig config) {
-    for (fs::path* path : {&config.model_dir, &config.dataset, &config.output_dir, &config.run_dir, &config.reuse}) *path = whole(*path);
+    for (fs::path* path : {&config.model_dir, &config.dataset, &config.output_dir, &config.run_dir, &config.reuse}) *path = whole_path(*path);
     return {{"calibench", CALIBENCH_VERSION}, {"config", to_json(config)}, {"recipe", config.recipe_yaml}, {"inputs", stamp_inputs(config)}};
 }
 

@@ -20,9 +20,13 @@ static nlohmann::json stamp_of(const fs::path& file) {
     return {{"bytes", size}, {"changed_ns", changed.time_since_epoch().count()}};
 }
 
+fs::path whole_path(const fs::path& path) {
+    return path.empty() ? path : fs::absolute(path).lexically_normal();
+}
+
 nlohmann::json stamp_inputs(const RunConfig& config) {
     nlohmann::json stamps = nlohmann::json::object();
-    const auto add = [&](const fs::path& file) { stamps[fs::absolute(file).lexically_normal().string()] = stamp_of(file); };
+    const auto add = [&](const fs::path& file) { stamps[whole_path(file).string()] = stamp_of(file); };
     if (!config.dataset.empty()) add(config.dataset);
     std::error_code error;
     for (fs::directory_iterator entry(config.model_dir, error), end; !error && entry != end; entry.increment(error)) {

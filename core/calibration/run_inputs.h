@@ -6,6 +6,9 @@
 
 namespace calibench {
 
+/// A path that means the same from any folder; an empty one stays empty.
+[[nodiscard]] std::filesystem::path whole_path(const std::filesystem::path& path);
+
 /// Size and time of change of every file that a run reads: its dataset, and what its model directory holds. By absolute path.
 [[nodiscard]] nlohmann::json stamp_inputs(const RunConfig& config);
 
