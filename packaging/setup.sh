@@ -8,7 +8,7 @@ build=${CALIBENCH_BUILD_DIR:-$root/build}
 torch_version=2.13.0
 torch_cpu_index=https://download.pytorch.org/whl/cpu
 
-packages=(g++ cmake ninja-build pkg-config python3 python3-venv
+packages=(g++ cmake ninja-build python3 python3-venv
           qt6-base-dev libqt6svg6-dev libqcustomplot-dev libgl1-mesa-dev
           libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libicu-dev)
 
@@ -47,14 +47,14 @@ install_packages() {
         fail "apt-get could not install the packages above: see its message, then start this again."
 }
 
-have_cuda_toolkit() { command -v nvcc >/dev/null || [[ -x ${CUDA_HOME:-/usr/local/cuda}/bin/nvcc ]]; }
+has_nvidia_gpu() { compgen -G '/dev/nvidia[0-9]*' >/dev/null; }
 
-# Prints "<prefix> <cuda version or none>" of the torch a Python offers, when it is at least 2.9.
+# Prints the prefix of the torch a Python offers, when it is at least 2.9.
 torch_of_python() {
     "$1" - 2>/dev/null <<'PY'
 import os, torch
 if tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2]) >= (2, 9):
-    print(os.path.dirname(torch.__file__), torch.version.cuda or "none")
+    print(os.path.dirname(torch.__file__))
 PY
 }
 
@@ -65,16 +65,11 @@ find_torch() {
         say "LibTorch: $torch_dir (from the environment)"
         return
     fi
-    local python found
+    local python
     for python in "$build/venv/bin/python" python3; do
         command -v "$python" >/dev/null || continue
-        found=$(torch_of_python "$python") || continue
-        [[ -n $found ]] || continue
-        if [[ ${found##* } != none ]] && ! have_cuda_toolkit; then
-            say "The torch of $python is built for CUDA ${found##* } and needs a CUDA toolkit (nvcc) to link, which is not here: not used."
-            continue
-        fi
-        torch_dir=${found% *}
+        torch_dir=$(torch_of_python "$python") || continue
+        [[ -n $torch_dir ]] || continue
         say "LibTorch: $torch_dir (from $python)"
         return
     done
@@ -87,25 +82,23 @@ install_torch() {
     python3 -m venv "$venv" || fail "python3 could not make a virtual environment in $venv: install python3-venv, then start this again."
     local pip=("$venv/bin/python" -m pip --disable-pip-version-check)
     report=$(mktemp)
-    if ! have_cuda_toolkit && "${pip[@]}" install --quiet --dry-run --report "$report" "torch==$torch_version" 2>/dev/null &&
+    if ! has_nvidia_gpu && "${pip[@]}" install --quiet --dry-run --report "$report" "torch==$torch_version" 2>/dev/null &&
         grep -qE '"name": "(nvidia-|cuda-)' "$report"; then
-        say "pip would take the CUDA build, which needs a CUDA toolkit (nvcc) to link; there is none here, so the CPU build it is."
+        say "pip would take the CUDA build, ten times as large; there is no NVIDIA GPU here, so the CPU build it is."
         index=(--index-url "$torch_cpu_index")
     fi
     rm -f "$report"
     "${pip[@]}" install --quiet "${index[@]}" "torch==$torch_version" ||
         fail "pip could not install torch $torch_version: see its message; or install LibTorch >= 2.9 yourself and set CALIBENCH_TORCH_DIR to it."
-    local found
-    found=$(torch_of_python "$venv/bin/python")
-    [[ -n $found ]] || fail "torch was installed in $venv but does not import: remove $venv and start this again."
-    torch_dir=${found% *}
+    torch_dir=$(torch_of_python "$venv/bin/python") || true
+    [[ -n $torch_dir ]] || fail "torch was installed in $venv but does not import: remove $venv and start this again."
 }
 
 # Configures once; later starts only ask Ninja, so that nothing is rebuilt and LibTorch is not looked for again.
 configure() {
     local cached
-    cached=$(sed -n 's/^Torch_DIR:[A-Z]*=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
-    if [[ -f $build/build.ninja && -n $cached && -f $cached/TorchConfig.cmake ]]; then return; fi
+    cached=$(sed -n 's/^CALIBENCH_TORCH_DIR:[A-Z]*=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
+    if [[ -f $build/build.ninja && -n $cached && -d $cached ]]; then return; fi
     find_torch
     say "Configuring in $build"
     mkdir -p "$build"
