@@ -38,7 +38,7 @@ template <class A> void fields(A& a, LossRecorded& e) {
     a("attempt", e.attempt);
 }
 template <class A> void fields(A& a, ModuleQuantized& e) {
-    a("block", e.block), a("module", e.module), a("scheme", e.scheme), a("weight_sqnr_db", e.weight_sqnr_db);
+    a("block", e.block), a("module", e.module), a("scheme", e.scheme), a.decibels("weight_sqnr_db", e.weight_sqnr_db);
 }
 template <class A> void fields(A& a, OutputErrorMeasured& e) {
     a("block", e.block), a("module", e.module), a.decibels("output_sqnr_db", e.output_sqnr_db);
