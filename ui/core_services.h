@@ -9,6 +9,7 @@
 #include "core/analysis/weight_inspection.h"
 #include "core/base/run_control.h"
 #include "core/calibration/preflight.h"
+#include "core/calibration/reuse_preview.h"
 #include "core/calibration/run_config.h"
 #include "core/calibration/run_directory.h"
 #include "core/calibration/run_events.h"
@@ -16,6 +17,7 @@
 #include "core/recipe/recipe.h"
 #include "core/recipe/recipe_edit.h"
 #include "core/recipe/recipe_values.h"
+#include "core/report/run_notes.h"
 
 namespace calibench {
 
@@ -40,6 +42,12 @@ struct CoreServices {
     std::function<PreflightReport(const RunConfig&, const ServingOptions&)> checkBeforeRun;
     std::function<StoredRun(const std::filesystem::path& runDir)> readRun;
     std::function<RunSummary(const RunConfig&, RunListener&, RunControl&)> runCalibration;
+    std::function<ReusePreview(const RunConfig&)> previewReuse;  ///< of config.reuse
+    // Runs of earlier days (core/report).
+    std::function<RunFacts(const std::filesystem::path& runDir)> factsOfRun;
+    std::function<RunNotes(const std::filesystem::path& runDir)> readNotes;
+    std::function<void(const std::filesystem::path& runDir, const RunNotes&)> writeNotes;
+    std::function<PerplexityNote(const RunFacts&, const PerplexityOptions&, const std::optional<PerplexityNote>& known, RunControl&, const std::function<void(double)>&)> measurePerplexity;
     // What quantization does to single modules (core/analysis).
     std::function<std::shared_ptr<const WeightInspection>(const WeightRequest&)> inspectWeight;
     std::function<std::shared_ptr<const InputInspection>(const std::filesystem::path& runDir, const std::string& module)> inspectInput;

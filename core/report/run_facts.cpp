@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/base/file_lock.h"
 #include "core/base/text.h"
 
 namespace calibench {
@@ -18,6 +19,23 @@ int64_t time_of_beginning(const fs::path& run_dir) {
     const auto written = fs::last_write_time(run_dir / "run.json", error);
     if (error) return 0;
     return std::chrono::duration_cast<std::chrono::seconds>(fs::file_time_type::clock::to_sys(written).time_since_epoch()).count();
+}
+
+/// The most frequent first.
+std::string schemes_in_short(const RunFacts& facts) {
+    std::vector<std::pair<std::string, int>> schemes;
+    for (const auto& [name, module] : facts.modules) {
+        if (module.scheme.empty()) continue;
+        const auto same = [&](const auto& entry) { return entry.first == module.scheme; };
+        auto known = std::find_if(schemes.begin(), schemes.end(), same);
+        if (known == schemes.end()) known = schemes.insert(schemes.end(), {module.scheme, 0});
+        ++known->second;
+    }
+    if (schemes.size() == 1) return schemes.front().first;
+    std::stable_sort(schemes.begin(), schemes.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::string text;
+    for (const auto& [scheme, count] : schemes) text += concat(text.empty() ? "" : ", ", scheme, " (", count, ")");
+    return text;
 }
 
 /// Adds up the events of a run, one after the other.
@@ -48,12 +66,12 @@ public:
     }
     void operator()(const BlockStarted& event) { block(event.block).name = event.name; }
     void operator()(const RangeObserved& event) {
-        ModuleFacts& facts = module(event.module, event.block);
+        ModuleOutcome& facts = module(event.module, event.block);
         if (event.tap == Tap::Weight) facts.weight_range = {event.min, event.max};
         if (event.tap == Tap::Input) facts.input_range = {event.min, event.max};
     }
     void operator()(const TokensCounted& event) {
-        ModuleFacts& facts = module(event.module, event.block);
+        ModuleOutcome& facts = module(event.module, event.block);
         facts.tokens = event.tokens;
         facts.expert = event.expert;
     }
@@ -61,12 +79,12 @@ public:
         if (event.block >= 0) attempts_[event.block][event.attempt].push_back(event.loss_mse);
     }
     void operator()(const ModuleQuantized& event) {
-        ModuleFacts& facts = module(event.module, event.block);
+        ModuleOutcome& facts = module(event.module, event.block);
         facts.scheme = event.scheme;
         facts.weight_sqnr_db = event.scheme.empty() ? std::nullopt : std::optional(event.weight_sqnr_db);
     }
     void operator()(const OutputErrorMeasured& event) {
-        ModuleFacts& facts = module(event.module, event.block);
+        ModuleOutcome& facts = module(event.module, event.block);
         facts.output_sqnr_db = event.output_sqnr_db;
         facts.local_sqnr_db = event.local_sqnr_db;
         facts.inherited_sqnr_db = event.inherited_sqnr_db;
@@ -89,6 +107,7 @@ public:
     }
     void operator()(const RunFinished& event) {
         seconds_of_part_ = event.summary.seconds;
+        facts_.output_dir = event.summary.output_dir;
         facts_.output_bytes = event.summary.output_bytes;
         facts_.mean_initial_loss_mse = event.summary.mean_initial_loss_mse;
         facts_.mean_best_loss_mse = event.summary.mean_best_loss_mse;
@@ -104,9 +123,9 @@ private:
     using Attempts = std::map<int64_t, std::vector<double>>;  ///< losses of each, by its number
 
     [[nodiscard]] BlockFacts& block(int64_t index) { return facts_.blocks[index]; }
-    [[nodiscard]] ModuleFacts& module(const std::string& name, int64_t block) {
+    [[nodiscard]] ModuleOutcome& module(const std::string& name, int64_t block) {
         const auto [place, is_new] = places_.try_emplace(name, facts_.modules.size());
-        if (is_new) facts_.modules.emplace_back(name, ModuleFacts{.block = block});
+        if (is_new) facts_.modules.emplace_back(name, ModuleOutcome{.block = block});
         return facts_.modules[place->second].second;
     }
     /// Of a block that is not finished: the newest.
@@ -142,23 +161,9 @@ RunFacts facts_of_run(const fs::path& run_dir) {
     FactsFromEvents reader(facts);
     for (const RunEvent& event : stored.events) std::visit(reader, event);
     reader.finish();
+    facts.schemes = schemes_in_short(facts);
+    if (facts.ending == StoredRun::Ending::Interrupted) facts.at_work = FileLock(run_dir / "events.jsonl").state() == FileLock::State::Taken;
     return facts;
-}
-
-std::string schemes_in_short(const RunFacts& facts) {
-    std::vector<std::pair<std::string, int>> schemes;
-    for (const auto& [name, module] : facts.modules) {
-        if (module.scheme.empty()) continue;
-        const auto same = [&](const auto& entry) { return entry.first == module.scheme; };
-        auto known = std::find_if(schemes.begin(), schemes.end(), same);
-        if (known == schemes.end()) known = schemes.insert(schemes.end(), {module.scheme, 0});
-        ++known->second;
-    }
-    if (schemes.size() == 1) return schemes.front().first;
-    std::stable_sort(schemes.begin(), schemes.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-    std::string text;
-    for (const auto& [scheme, count] : schemes) text += concat(text.empty() ? "" : ", ", scheme, " (", count, ")");
-    return text;
 }
 
 }  // namespace calibench

@@ -16,7 +16,7 @@ struct TensorRange {
 };
 
 /// What became of one module in a run; what the run did not measure is unset.
-struct ModuleFacts {
+struct ModuleOutcome {
     int64_t block = -1, expert = -1;
     std::string scheme;                                    ///< "W4 g64 sym"; empty: not quantized, or not yet
     std::optional<double> weight_sqnr_db, output_sqnr_db, local_sqnr_db, inherited_sqnr_db;
@@ -41,19 +41,19 @@ struct RunFacts {
     StoredRun::Ending ending = StoredRun::Ending::Interrupted;
     RunStarted started;                                    ///< of its last part, where it was stopped and went on
     std::string failure;                                   ///< RunFailed's sentence
+    bool at_work = false;                                  ///< a process is carrying it on right now
     int64_t blocks_done = 0;
     double seconds = 0;                                    ///< of all its parts together
+    std::filesystem::path output_dir;                      ///< that the export was written to; empty without one
     int64_t output_bytes = 0;                              ///< 0 without an export
     double mean_initial_loss_mse = 0, mean_best_loss_mse = 0;  ///< over the tuned blocks; 0 where nothing was tuned
     std::map<int64_t, BlockFacts> blocks;
-    std::vector<std::pair<std::string, ModuleFacts>> modules;  ///< in model order
+    std::vector<std::pair<std::string, ModuleOutcome>> modules;  ///< in model order
+    std::string schemes;                                   ///< "W4 g64 sym", or with how many modules each has: "W4 g64 sym (26), W8 channel sym (2)"
     std::vector<Warning> warnings;                         ///< each one once
 };
 
 /// Throws as read_run() does.
 [[nodiscard]] RunFacts facts_of_run(const std::filesystem::path& run_dir);
-
-/// "W4 g64 sym", or with how many modules each has, the most first: "W4 g64 sym (26), W8 channel sym (2)".
-[[nodiscard]] std::string schemes_in_short(const RunFacts& facts);
 
 }  // namespace calibench

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/reuse_preview.h"
 #include "core/calibration/run.h"
 #include "core/calibration/run_directory.h"
 #include "tests/core/calibration/compare_files.h"
@@ -105,9 +106,14 @@ private Q_SLOTS:
         QFETCH(QString, end);
         carry_out(config(model.toStdString(), earlier.toStdString(), "earlier"));
         const Recorder whole = carry_out(config(model.toStdString(), now.toStdString(), "whole"));
-        const Recorder again = carry_out(reusing(config(model.toStdString(), now.toStdString(), "again"), "earlier"));
+        const RunConfig reusing_it = reusing(config(model.toStdString(), now.toStdString(), "again"), "earlier");
+        const ReusePreview preview = preview_reuse(reusing_it);
+        const Recorder again = carry_out(reusing_it);
 
         const RunStarted started = again.all<RunStarted>().front();
+        QCOMPARE(preview.num_blocks, started.reused_blocks);
+        QCOMPARE(preview.all_blocks, started.num_blocks);
+        QCOMPARE(preview.end, started.reuse_end);
         QCOMPARE(started.reused_blocks, reused);
         QVERIFY2(QString::fromStdString(started.reuse_end).contains(end) && started.reuse_end.empty() == end.isEmpty(), started.reuse_end.c_str());
         COMPARE_FILES(path("again"), path("whole"));

@@ -76,7 +76,9 @@ private Q_SLOTS:
         QCOMPARE(facts.config.seq_len, 32);
         QVERIFY(std::abs(facts.began - static_cast<int64_t>(::time(nullptr))) < 600);
         QCOMPARE(facts.seconds, summary.seconds);
+        QCOMPARE(facts.output_dir, path("export"));
         QCOMPARE(facts.output_bytes, summary.output_bytes);
+        QVERIFY(!facts.at_work);
         QCOMPARE(facts.mean_initial_loss_mse, summary.mean_initial_loss_mse);
         QCOMPARE(facts.mean_best_loss_mse, summary.mean_best_loss_mse);
         QCOMPARE(facts.blocks_done, facts.started.num_blocks);
@@ -94,10 +96,10 @@ private Q_SLOTS:
         }
         const auto quantized = told.all<ModuleQuantized>();
         QCOMPARE(static_cast<int64_t>(quantized.size()), facts.started.num_quantized_modules);
-        const std::map<std::string, ModuleFacts> modules(facts.modules.begin(), facts.modules.end());
+        const std::map<std::string, ModuleOutcome> modules(facts.modules.begin(), facts.modules.end());
         QCOMPARE(modules.size(), facts.modules.size());
         for (const auto& module : quantized) {
-            const ModuleFacts& known = modules.at(module.module);
+            const ModuleOutcome& known = modules.at(module.module);
             QCOMPARE(known.block, module.block);
             QCOMPARE(known.scheme, module.scheme);
             QCOMPARE(*known.weight_sqnr_db, module.weight_sqnr_db);
@@ -108,7 +110,7 @@ private Q_SLOTS:
         for (const auto& error : told.all<OutputErrorMeasured>()) QCOMPARE(*modules.at(error.module).local_sqnr_db, error.local_sqnr_db);
         for (const auto& counted : told.all<TokensCounted>()) QCOMPARE(modules.at(counted.module).expert, counted.expert);
         QCOMPARE(facts.modules.front().first, "model.layers.0.self_attn.q_proj");
-        QCOMPARE(QString::fromStdString(schemes_in_short(facts)), QString::fromStdString(concat("W4A16 g32 sym (", quantized.size() - 4, "), W8A16 channel sym (4)")));
+        QCOMPARE(QString::fromStdString(facts.schemes), QString::fromStdString(concat("W4A16 g32 sym (", quantized.size() - 4, "), W8A16 channel sym (4)")));
     }
 
     void a_block_that_was_tuned_again() {
@@ -157,6 +159,14 @@ private Q_SLOTS:
 
         events.push_back(RunFinished{{.seconds = 3}});
         QCOMPARE(facts_of(events).seconds, 43);
+    }
+
+    void a_run_at_work() {
+        RunConfig config = this->config("tiny-llama-shakespeare");
+        RunDirectory directory(path("run"), config);
+        directory.append(RunStarted{.num_blocks = 4});
+        QVERIFY(facts_of_run(path("run")).at_work);
+        QCOMPARE(facts_of_run(path("run")).started.num_blocks, 4);
     }
 
     void a_directory_without_a_run() { QVERIFY_THROWS_EXCEPTION(InputError, (void)facts_of_run(path("nowhere"))); }
