@@ -24,5 +24,6 @@ void add_tokenize(CLI::App& app, Command& chosen);
 void add_check(CLI::App& app, Command& chosen);
 void add_error(CLI::App& app, Command& chosen);
 void add_recipe(CLI::App& app, Command& chosen);
+void add_report(CLI::App& app, Command& chosen);
 
 }  // namespace calibench::cli

@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
     add_tokenize(app, chosen);
     add_error(app, chosen);
     add_recipe(app, chosen);
+    add_report(app, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& help_or_version) {

@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -80,15 +78,6 @@ private:
     int64_t num_blocks_ = 0;  ///< 0 until the run has started
     int64_t blocks_done_ = 0;
 };
-
-/// As a shell takes it for one word.
-std::string shell_word(const std::string& text) {
-    const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("/._-+,:@%", c); };
-    if (std::all_of(text.begin(), text.end(), plain)) return text;
-    std::string quoted = "'";
-    for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-}
 
 /// Says nothing, and that it did not, for a run that cannot go on.
 bool tell_how_to_go_on(const RunConfig& config, const CommandLineListener& listener) {

@@ -28,4 +28,7 @@ template <typename... Parts>
 /// "1:23:45", or "23:45" under an hour.
 [[nodiscard]] std::string format_duration(double seconds);
 
+/// As a shell takes it for one word.
+[[nodiscard]] std::string shell_word(const std::string& text);
+
 }  // namespace calibench

@@ -8,6 +8,7 @@
 
 #include "core/base/file_lock.h"
 #include "core/base/text.h"
+#include "core/recipe/recipe.h"
 
 namespace calibench {
 namespace fs = std::filesystem;
@@ -19,6 +20,16 @@ int64_t time_of_beginning(const fs::path& run_dir) {
     const auto written = fs::last_write_time(run_dir / "run.json", error);
     if (error) return 0;
     return std::chrono::duration_cast<std::chrono::seconds>(fs::file_time_type::clock::to_sys(written).time_since_epoch()).count();
+}
+
+/// Of a recipe that can no longer be read: none.
+std::string effort_of(const RunConfig& config) {
+    const ParsedRecipe parsed = parse_recipe(config.recipe_yaml);
+    std::string effort;
+    for (const Modifier& modifier : parsed.recipe ? parsed.recipe->modifiers : std::vector<Modifier>())
+        if (const auto* tuning = std::get_if<AutoRoundSettings>(&modifier.settings); tuning && (effort.empty() || tuning->effort == Effort::Quick))
+            effort = to_string(tuning->effort);
+    return effort.empty() || config.effort.empty() ? effort : config.effort;
 }
 
 /// The most frequent first.
@@ -162,6 +173,7 @@ RunFacts facts_of_run(const fs::path& run_dir) {
     for (const RunEvent& event : stored.events) std::visit(reader, event);
     reader.finish();
     facts.schemes = schemes_in_short(facts);
+    facts.effort = effort_of(facts.config);
     if (facts.ending == StoredRun::Ending::Interrupted) facts.at_work = FileLock(run_dir / "events.jsonl").state() == FileLock::State::Taken;
     return facts;
 }

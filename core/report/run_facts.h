@@ -40,6 +40,7 @@ struct RunFacts {
     int64_t began = 0;                                     ///< seconds since 1970
     StoredRun::Ending ending = StoredRun::Ending::Interrupted;
     RunStarted started;                                    ///< of its last part, where it was stopped and went on
+    std::string effort;                                    ///< "exact" or "quick"; empty: nothing is tuned
     std::string failure;                                   ///< RunFailed's sentence
     bool at_work = false;                                  ///< a process is carrying it on right now
     int64_t blocks_done = 0;
