@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <system_error>
 #include <vector>
@@ -53,6 +54,60 @@ void copyFile(const fs::path& from, const fs::path& to, const std::function<void
     if (in.bad() || !in.eof() || !out) throw RunError(concat("copying ", from.string(), " to ", to.string(), " failed: is the disk full?"));
 }
 
+constexpr const char* RecipeName = "recipe.yaml";
+
+nlohmann::json parseFile(const fs::path& file) { return nlohmann::json::parse(std::ifstream(file), nullptr, false); }
+
+/// The keys of an object are the names of the checkpoint's tensors: its index's, or the header's of its only file. Empty when neither can be read.
+nlohmann::json readTensorNames(const fs::path& folder) {
+    const auto index = parseFile(folder / "model.safetensors.index.json");
+    if (index.is_object() && index.contains("weight_map")) return index["weight_map"];
+    std::ifstream file(folder / "model.safetensors", std::ios::binary);
+    uint64_t length = 0;
+    file.read(reinterpret_cast<char*>(&length), sizeof length);
+    std::error_code error;
+    if (!file || length > fs::file_size(folder / "model.safetensors", error) || error) return {};
+    std::string header(length, ' ');
+    file.read(header.data(), static_cast<std::streamsize>(length));
+    return nlohmann::json::parse(header, nullptr, false);
+}
+
+bool hasQuantizedEmbedding(const fs::path& folder) {
+    const auto names = readTensorNames(folder);
+    if (!names.is_object()) return false;
+    return std::any_of(names.items().begin(), names.items().end(), [](const auto& entry) { return entry.key().ends_with("embed_tokens.weight_scale"); });
+}
+
+bool isEightBitFloat(const nlohmann::json& args) {
+    return args.is_object() && args.value("num_bits", nlohmann::json()) == 8 && args.value("type", nlohmann::json()) == "float";
+}
+
+void readConfig(const nlohmann::json& config, CheckpointFacts& facts) {
+    if (!config.is_object()) return;
+    for (const char* key : {"num_experts", "num_local_experts", "n_routed_experts"})
+        if (const auto count = config.find(key); count != config.end() && count->is_number() && *count > 1) facts.experts = true;
+    const auto quantization = config.find("quantization_config");
+    if (quantization == config.end() || !quantization->is_object()) return;
+    if (const auto format = quantization->find("format"); format != quantization->end() && format->is_string()) facts.format = *format;
+    if (const auto cache = quantization->find("kv_cache_scheme"); cache != quantization->end()) facts.quantizedCache = isEightBitFloat(*cache);
+}
+
+void copyRecipe(const fs::path& checkpoint, const fs::path& file) {
+    if (fs::exists(file)) throw InputError(concat(file.string(), " exists already: choose another name."));
+    const fs::path partial = file.parent_path() / ("." + file.filename().string() + ".partial");
+    std::error_code ignored;
+    try {
+        copyFile(checkpoint / RecipeName, partial, [](int64_t) {});
+        fs::rename(partial, file);
+    } catch (const fs::filesystem_error& failure) {
+        fs::remove(partial, ignored);
+        throw RunError(concat("writing ", file.string(), " failed: ", failure.code().message()));
+    } catch (const RunError&) {
+        fs::remove(partial, ignored);
+        throw;
+    }
+}
+
 }  // namespace
 
 CheckpointFacts inspectCheckpoint(const fs::path& folder) {
@@ -64,11 +119,9 @@ CheckpointFacts inspectCheckpoint(const fs::path& folder) {
             ++facts.files;
         }
     if (error) throw RunError(concat("the checkpoint ", folder.string(), " cannot be read: ", error.message()));
-    const auto config = nlohmann::json::parse(std::ifstream(folder / "config.json"), nullptr, false);
-    if (config.is_object() && config.contains("quantization_config")) {
-        const auto& quantization = config["quantization_config"];
-        if (quantization.is_object() && quantization.contains("format") && quantization["format"].is_string()) facts.format = quantization["format"];
-    }
+    facts.hasRecipe = fs::exists(folder / RecipeName, error);
+    facts.quantizedEmbedding = hasQuantizedEmbedding(folder);
+    readConfig(parseFile(folder / "config.json"), facts);
     return facts;
 }
 
@@ -92,6 +145,17 @@ void exportCheckpoint(const fs::path& from, const fs::path& destination, const s
         partial.renameTo(destination);
     } catch (const fs::filesystem_error& error) {
         throw RunError(concat("exporting to ", destination.string(), " failed: ", error.code().message()));
+    }
+}
+
+void exportParts(const ExportOrder& order, const std::function<bool(int64_t, int64_t)>& progress) {
+    if (!order.recipeFile.empty()) copyRecipe(order.checkpoint, order.recipeFile);
+    try {
+        if (!order.folder.empty()) exportCheckpoint(order.checkpoint, order.folder, progress);
+    } catch (...) {
+        std::error_code ignored;
+        if (!order.recipeFile.empty()) fs::remove(order.recipeFile, ignored);
+        throw;
     }
 }
 

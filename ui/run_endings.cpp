@@ -58,9 +58,10 @@ void RunEndings::showFinished(const RunSummary& summary) {
 void RunEndings::showExportDialog() {
     if (!m_controller.summary()) return;
     const QString name = QFileInfo(m_session.modelFolder()).fileName() + QStringLiteral("-quantized");
-    auto* dialog = new ExportDialog(m_controller.summary()->output_dir, name, m_settings, m_window);
-    connect(dialog, &ExportDialog::exported, this, [this](const QString& folder) {
-        m_messages.post(Kind::Success, tr("Exported to %1").arg(folder), tr("Open folder"), [folder] { QDesktopServices::openUrl(QUrl::fromLocalFile(folder)); });
+    auto* dialog = new ExportDialog(m_session.services(), {.checkpoint = m_controller.summary()->output_dir, .config = m_controller.config(), .name = name}, m_settings, m_window);
+    connect(dialog, &ExportDialog::exported, this, [this](const QString& place) {
+        const QString folder = QFileInfo(place).isDir() ? place : QFileInfo(place).path();
+        m_messages.post(Kind::Success, tr("Exported to %1").arg(place), tr("Open folder"), [folder] { QDesktopServices::openUrl(QUrl::fromLocalFile(folder)); });
     });
     dialog->show();
 }

@@ -61,7 +61,8 @@ public:
         apply_overrides(recipe_, config_);
         resolved_ = resolve_recipe(recipe_, model_);
         add(resolved_.diagnostics);
-        add(check_vllm(recipe_, resolved_, model_, serving_));
+        report_.serving = check_vllm(recipe_, resolved_, model_, serving_);
+        add(report_.serving);
         if (!model_.quantization_format.empty())
             add({{Diagnostic::Severity::Error, "the model is quantized already (" + model_.quantization_format + "). Start from the original model.", 0, 0}});
         report_.num_quantized = resolved_.modules.size();

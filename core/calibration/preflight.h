@@ -11,6 +11,7 @@ namespace calibench {
 /// times one matrix product.
 struct PreflightReport {
     std::vector<Diagnostic> diagnostics;     ///< of the recipe, of the recipe on this model, and what vLLM would refuse
+    std::vector<Diagnostic> serving;         ///< those of them that are vLLM's
     size_t num_quantized = 0;                ///< modules
     int64_t source_bytes = 0;
     int64_t compressed_bytes = 0;            ///< all tensors of the export

@@ -3,33 +3,20 @@
 #include <QDialogButtonBox>
 #include <QFormLayout>
 #include <QLabel>
-#include <QListWidget>
 #include <QSpinBox>
-#include <QStyle>
 #include <QVBoxLayout>
 
 #include <algorithm>
 
 #include "ui/background.h"
+#include "ui/dialogs/findings_list.h"
 #include "ui/format.h"
 
 namespace calibench {
 
-namespace {
-
-QStyle::StandardPixmap iconOf(Diagnostic::Severity severity) {
-    switch (severity) {
-        case Diagnostic::Severity::Error: return QStyle::SP_MessageBoxCritical;
-        case Diagnostic::Severity::Warning: return QStyle::SP_MessageBoxWarning;
-        default: return QStyle::SP_MessageBoxInformation;
-    }
-}
-
-}  // namespace
-
 PreflightDialog::PreflightDialog(const CoreServices& services, RunConfig config, QWidget* parent)
     : QDialog(parent), m_check(services.checkBeforeRun), m_config(std::move(config)), m_tensorParallel(new QSpinBox), m_verdict(new QLabel),
-      m_findings(new QListWidget), m_modules(new QLabel), m_size(new QLabel), m_memory(new QLabel), m_time(new QLabel) {
+      m_findings(new FindingsList), m_modules(new QLabel), m_size(new QLabel), m_memory(new QLabel), m_time(new QLabel) {
     setWindowTitle(tr("Check before running"));
     resize(640, 420);
     m_tensorParallel->setObjectName(QStringLiteral("tensorParallel"));
@@ -38,9 +25,6 @@ PreflightDialog::PreflightDialog(const CoreServices& services, RunConfig config,
     m_verdict->setObjectName(QStringLiteral("verdict"));
     m_verdict->setWordWrap(true);
     m_findings->setObjectName(QStringLiteral("findings"));
-    m_findings->setAccessibleName(tr("Findings"));
-    m_findings->setWordWrap(true);
-    m_findings->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_size->setObjectName(QStringLiteral("size"));
 
     auto* facts = new QFormLayout;
@@ -74,11 +58,7 @@ void PreflightDialog::startCheck() {
 }
 
 void PreflightDialog::showReport(const PreflightReport& report) {
-    m_findings->clear();
-    for (const Diagnostic& finding : report.diagnostics) {
-        const QString text = QString::fromStdString(finding.message);
-        new QListWidgetItem(style()->standardIcon(iconOf(finding.severity)), finding.line > 0 ? tr("Line %1: %2").arg(finding.line).arg(text) : text, m_findings);
-    }
+    m_findings->showFindings(report.diagnostics);
     const auto errors = std::count_if(report.diagnostics.begin(), report.diagnostics.end(),
                                       [](const Diagnostic& finding) { return finding.severity == Diagnostic::Severity::Error; });
     m_verdict->setText(errors > 0 ? tr("%n problem(s) would stop the run or vLLM.", nullptr, static_cast<int>(errors)) : tr("Nothing stands against the run, or against loading its checkpoint in vLLM."));

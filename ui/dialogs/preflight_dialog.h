@@ -5,10 +5,11 @@
 #include "ui/core_services.h"
 
 class QLabel;
-class QListWidget;
 class QSpinBox;
 
 namespace calibench {
+
+class FindingsList;
 
 /// What `calibench-cli check` tells, for the model and recipe in the window: findings of the recipe and of vLLM's rules, the
 /// checkpoint's size, memory and time. Worked out off the window's thread.
@@ -29,7 +30,7 @@ private:
     const RunConfig m_config;
     QSpinBox* m_tensorParallel;
     QLabel* m_verdict;
-    QListWidget* m_findings;
+    FindingsList* m_findings;
     QLabel *m_modules, *m_size, *m_memory, *m_time;
     quint64 m_request = 0;
 };
