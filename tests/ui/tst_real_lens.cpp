@@ -105,13 +105,20 @@ private Q_SLOTS:
         }
     }
 
+    void whatIfIsWhatARunThenDoes_data() {
+        QTest::addColumn<QString>("preset");
+        QTest::addColumn<int>("groupSize");
+        QTest::addRow("integers") << QStringLiteral("W4A16") << 64;
+        QTest::addRow("floats") << QStringLiteral("NVFP4A16") << 16;
+    }
     void whatIfIsWhatARunThenDoes() {
+        QFETCH(QString, preset);
+        QFETCH(int, groupSize);
         WhatIfStrip* strip = page().whatIf()->strip();
         page().showWhatIf(true);
         WhatIf question = strip->question();
-        question.weights->num_bits = 4;
-        question.weights->strategy = Strategy::Group;
-        question.weights->group_size = 64;
+        question.weights = m_window->session().services().presetScheme(preset.toStdString()).weights;
+        question.weights->group_size = groupSize;
         strip->propose(question);
         QTRY_COMPARE_WITH_TIMEOUT(page().microscope().slides().back().kind, Slide::Kind::WhatIf, 20'000);
         const auto asked = page().microscope().slides().back().weight;

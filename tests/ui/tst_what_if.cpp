@@ -3,6 +3,7 @@
 #include <QDoubleSpinBox>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QStandardItemModel>
 #include <QTest>
 
 #include "tests/ui/lens_bench.h"
@@ -81,7 +82,7 @@ private Q_SLOTS:
     void answersStandBesideWhatIsNow() {
         Asked asked;
         QVERIFY(!asked.strip()->applyButton()->isEnabled());
-        asked.choose("Weights: bits", QStringLiteral("8 bits"));
+        asked.choose("Weights: format", QStringLiteral("8 bits"));
         QVERIFY(asked.answered());
         const std::vector<Slide> slides = asked.page.microscope().slides();
         QCOMPARE(slides.size(), 2u);
@@ -119,9 +120,58 @@ private Q_SLOTS:
         QVERIFY(!asked.control<QComboBox>("Inputs: observer")->isEnabled());
     }
 
+    void floatsBringTheirGroupsAndIntegersComeBack() {
+        Asked asked;
+        const WhatIf begun = asked.strip()->question();
+        auto* strategy = asked.control<QComboBox>("Weights: scale per");
+        asked.choose("Weights: format", QStringLiteral("NVFP4"));
+        QVERIFY(asked.answered());
+        QCOMPARE(asked.strip()->question().weights, asked.session.services().presetScheme("NVFP4").weights);
+        QCOMPARE(strategy->currentText(), QStringLiteral("tensor_group"));
+        QVERIFY(!strategy->isEnabled() && !asked.control<QComboBox>("Weights: group size")->isEnabled() && !asked.control<QCheckBox>("Weights: symmetric")->isEnabled());
+        QCOMPARE(strategy->toolTip(), QStringLiteral("NVFP4 prescribes it."));
+        asked.choose("Weights: observer", QStringLiteral("mse"));
+        QCOMPARE(asked.strip()->question().weights->strategy, std::optional(Strategy::TensorGroup));
+        QCOMPARE(asked.strip()->question().weights->observer, std::optional<std::string>("mse"));
+
+        asked.choose("Weights: format", QStringLiteral("FP8"));
+        QCOMPARE(asked.strip()->question().weights->strategy, std::optional(Strategy::Channel));
+        QVERIFY(strategy->isEnabled());
+        const auto* items = qobject_cast<QStandardItemModel*>(strategy->model());
+        QVERIFY(!items->item(strategy->findText(QStringLiteral("group")))->isEnabled() && items->item(strategy->findText(QStringLiteral("tensor")))->isEnabled());
+        for (const char* format : {"MXFP4", "MXFP8"}) {
+            asked.choose("Weights: format", QString::fromLatin1(format));
+            QCOMPARE(asked.control<QComboBox>("Weights: format")->currentText(), QString::fromLatin1(format));
+        }
+        asked.choose("Weights: format", QStringLiteral("4 bits"));
+        QVERIFY(asked.strip()->question() == begun);
+        asked.choose("Inputs: format", QStringLiteral("FP8"));
+        QCOMPARE(asked.strip()->question().inputs, asked.session.services().presetScheme("FP8_DYNAMIC").input_activations);
+        asked.choose("Inputs: format", QStringLiteral("NVFP4"));
+        QCOMPARE(asked.strip()->question().inputs->dynamic, Dynamic::Local);
+        asked.choose("Inputs: format", QStringLiteral("8 bits"));
+        QVERIFY(asked.strip()->question() == begun);
+    }
+
+    void floatsBecomeIntegersOfAUsualGroup() {
+        CoreServices services = test::lensCore();
+        services.resolveRecipe = [resolve = services.resolveRecipe, preset = services.presetScheme](const Recipe& recipe, const ModelSummary& model) {
+            ResolvedRecipe resolved = resolve(recipe, model);
+            for (ResolvedModule& module : resolved.modules) module.scheme = preset("NVFP4");
+            return resolved;
+        };
+        Asked asked(Q0, false, std::move(services));
+        QCOMPARE(asked.control<QComboBox>("Weights: format")->currentText(), QStringLiteral("NVFP4"));
+        asked.choose("Weights: format", QStringLiteral("4 bits"));
+        QVERIFY(asked.strip()->question().weights == (QuantizationArgs{.num_bits = 4, .group_size = 16, .strategy = Strategy::Group}));  // of 16 columns
+        QCOMPARE(asked.control<QComboBox>("Inputs: format")->currentText(), QStringLiteral("NVFP4"));
+        asked.choose("Inputs: format", QStringLiteral("8 bits"));
+        QVERIFY(asked.strip()->question().inputs == (QuantizationArgs{.num_bits = 8, .strategy = Strategy::Token, .dynamic = Dynamic::Yes}));
+    }
+
     void inputsAreAnsweredWithTheirBound() {
         Asked asked(Q0, true);
-        asked.choose("Inputs: bits", QStringLiteral("4 bits"));
+        asked.choose("Inputs: format", QStringLiteral("4 bits"));
         QVERIFY(asked.answered());
         QVERIFY2(asked.strip()->effect().contains(QStringLiteral("inputs 48.2 → 24.1 dB (-24.1) ± 0.25")), qPrintable(asked.strip()->effect()));
         const auto& grids = asked.page.histograms()->distribution(HistogramPlot::Inputs).grids;
@@ -131,26 +181,26 @@ private Q_SLOTS:
 
     void withoutARunInputsSayWhy() {
         Asked asked;
-        asked.choose("Inputs: bits", QStringLiteral("4 bits"));
+        asked.choose("Inputs: format", QStringLiteral("4 bits"));
         QVERIFY(asked.answered());
         QVERIFY2(asked.strip()->effect().contains(QStringLiteral("no run has looked at them yet")), qPrintable(asked.strip()->effect()));
         Asked other(K0);  // whose inputs stay as they are
-        QVERIFY(!other.control<QComboBox>("Inputs: bits")->isVisible());
+        QVERIFY(!other.control<QComboBox>("Inputs: format")->isVisible());
     }
 
     void resetGoesBackAndAnotherModuleAsksNothing() {
         Asked asked;
-        asked.choose("Weights: bits", QStringLiteral("2 bits"));
+        asked.choose("Weights: format", QStringLiteral("2 bits"));
         QVERIFY(asked.answered());
         asked.strip()->resetButton()->click();
         QCOMPARE(asked.page.microscope().slides().size(), 1u);
-        QCOMPARE(asked.control<QComboBox>("Weights: bits")->currentText(), QStringLiteral("4 bits"));
+        QCOMPARE(asked.control<QComboBox>("Weights: format")->currentText(), QStringLiteral("4 bits"));
         QVERIFY(asked.strip()->effect().isEmpty() && !asked.strip()->resetButton()->isEnabled());
-        asked.choose("Weights: bits", QStringLiteral("2 bits"));
+        asked.choose("Weights: format", QStringLiteral("2 bits"));
         asked.session.selectModule(K0);
         asked.settle();
         QCOMPARE(asked.page.microscope().slides().size(), 1u);
-        QCOMPARE(asked.control<QComboBox>("Weights: bits")->currentText(), QStringLiteral("4 bits"));
+        QCOMPARE(asked.control<QComboBox>("Weights: format")->currentText(), QStringLiteral("4 bits"));
     }
 
     void manyChangesAskForTheLastOnly() {
@@ -163,9 +213,9 @@ private Q_SLOTS:
         };
         Asked asked(Q0, false, std::move(services));
         const int before = *count;
-        auto* bits = asked.control<QComboBox>("Weights: bits");
+        auto* bits = asked.control<QComboBox>("Weights: format");
         for (int round = 0; round < 10; ++round)
-            for (int i = 0; i < bits->count(); ++i) bits->setCurrentIndex(i);
+            for (int i = 0; i <= bits->findText(QStringLiteral("8 bits")); ++i) bits->setCurrentIndex(i);
         QTRY_COMPARE(asked.page.microscope().slides().back().weight->facts().scheme, std::string("W8 g8 sym"));
         QVERIFY2(*count - before <= 3, qPrintable(QString::number(*count - before)));
     }
@@ -173,7 +223,7 @@ private Q_SLOTS:
     void applyWritesAnOverrideForAllThatArePicked() {
         Asked asked;
         asked.session.pickModules({Q0, K0});
-        asked.choose("Weights: bits", QStringLiteral("8 bits"));
+        asked.choose("Weights: format", QStringLiteral("8 bits"));
         QVERIFY(asked.answered());
         QTRY_VERIFY2(asked.strip()->effect().contains(QStringLiteral("mean SQNR")), qPrintable(asked.strip()->effect()));
         const double now = (plain(Q0, {.num_bits = 4, .group_size = 8, .strategy = Strategy::Group}).facts().sqnr_db + plain(K0, {.num_bits = 4, .group_size = 8, .strategy = Strategy::Group}).facts().sqnr_db) / 2;
@@ -181,6 +231,24 @@ private Q_SLOTS:
         const QString before = asked.session.recipe();
         asked.strip()->applyButton()->click();
         QTRY_COMPARE(asked.session.recipe(), before + QStringLiteral("# W8 g8: %1, %2\n").arg(Q0, K0));
+    }
+
+    void inputsOfAllThatArePickedAreAnswered() {
+        CoreServices services = test::lensCore();
+        services.resolveRecipe = [resolve = services.resolveRecipe](const Recipe& recipe, const ModelSummary& model) {
+            ResolvedRecipe resolved = resolve(recipe, model);
+            for (ResolvedModule& module : resolved.modules) module.scheme.input_activations = QuantizationArgs{.num_bits = 8, .strategy = Strategy::Tensor};
+            return resolved;
+        };
+        Asked asked(Q0, true, services);
+        asked.session.pickModules({Q0, K0});
+        asked.choose("Inputs: format", QStringLiteral("4 bits"));
+        const QString expected = QStringLiteral("inputs 48.2 → 24.1 dB (-24.1) ± 0.25");
+        QTRY_VERIFY2(asked.strip()->effect().contains(expected), qPrintable(asked.strip()->effect()));
+        Asked before(Q0, false, services);
+        before.session.pickModules({Q0, K0});
+        before.choose("Inputs: format", QStringLiteral("4 bits"));
+        QTRY_VERIFY2(before.strip()->effect().contains(QStringLiteral("no run has looked at them yet")), qPrintable(before.strip()->effect()));
     }
 
     void aRunAtWorkKeepsTheRecipe() {
@@ -192,7 +260,7 @@ private Q_SLOTS:
             }
         };
         Asked asked(Q0, false, std::move(services));
-        asked.choose("Weights: bits", QStringLiteral("8 bits"));
+        asked.choose("Weights: format", QStringLiteral("8 bits"));
         QVERIFY(asked.answered() && asked.strip()->applyButton()->isEnabled());
         asked.controller.start({}, asked.session.model());
         QVERIFY(!asked.strip()->applyButton()->isEnabled());
@@ -206,7 +274,7 @@ private Q_SLOTS:
             return inspect(request);
         };
         Asked asked(Q0, false, std::move(services));
-        asked.choose("Weights: bits", QStringLiteral("3 bits"));
+        asked.choose("Weights: format", QStringLiteral("3 bits"));
         QTRY_COMPARE(asked.strip()->applyButton()->toolTip(), QStringLiteral("3 bits cannot be looked at here. Use 4."));
         QVERIFY(asked.page.findChild<StatePage*>()->showsContent());
         QCOMPARE(asked.page.microscope().slides().size(), 1u);
@@ -233,6 +301,7 @@ private Q_SLOTS:
         QCOMPARE(storedBytes({.num_bits = 4, .symmetric = false, .group_size = 32, .strategy = Strategy::Group}, 64, 64, 2), 64 * 32 + 64 * 2 * 2 + 2 * 32 + 16);
         QCOMPARE(storedBytes({.num_bits = 4, .type = QuantizationType::Float, .group_size = 16, .strategy = Strategy::TensorGroup}, 64, 64, 2), 64 * 32 + 64 * 4 + 4);
         QCOMPARE(storedBytes({.num_bits = 8, .type = QuantizationType::Float, .strategy = Strategy::Channel}, 64, 64, 2), 64 * 64 + 64 * 2);
+        QCOMPARE(storedBytes({.num_bits = 8, .type = QuantizationType::Float, .group_size = 32, .strategy = Strategy::Group, .scale_dtype = DType::UInt8}, 64, 64, 2), 64 * 64 + 64 * 2);
     }
 };
 

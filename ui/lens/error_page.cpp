@@ -244,7 +244,7 @@ ErrorPage::Values ErrorPage::valuesOf(const std::vector<Slide>& slides, Histogra
             }
         const WeightFacts& facts = slide.weight->facts();
         const auto levels = static_cast<int>(grid->levels.size());
-        grid->name = facts.num_groups > 1 ? tr("%1: %n level(s) of the group at %2, %3", nullptr, levels).arg(slide.shortName()).arg(group.row).arg(group.column)
+        grid->name = facts.num_groups > 1 ? tr("%1: %n level(s) at %2, %3", nullptr, levels).arg(slide.shortName()).arg(group.row).arg(group.column)
                                           : tr("%1: %n level(s)", nullptr, levels).arg(slide.shortName());
         values.grids.push_back(std::move(*grid));
     }

@@ -20,9 +20,9 @@ int64_t storedBytes(const QuantizationArgs& weights, int64_t rows, int64_t colum
         scaleColumns = divided(columns, (*weights.block_structure)[1]);
     }
     if (weights.type == QuantizationType::Float) {
-        const bool four = weights.num_bits == 4;
         const int64_t globalScale = weights.strategy == Strategy::TensorGroup ? 4 : 0;
-        return rows * columns / (four ? 2 : 1) + scaleRows * scaleColumns * (four || globalScale > 0 ? 1 : bytesPerScale) + globalScale;  // fp4: scales of 8 bits
+        const bool scalesOfOneByte = weights.num_bits == 4 || weights.scale_dtype == DType::UInt8;  // NVFP4 and microscaling
+        return rows * columns * weights.num_bits / 8 + scaleRows * scaleColumns * (scalesOfOneByte ? 1 : bytesPerScale) + globalScale;
     }
     const int64_t shape = 16;
     const int64_t zeroPoints = weights.symmetric ? 0 : packedBytes(scaleRows, weights.num_bits) * scaleColumns;

@@ -25,7 +25,7 @@ QString change(const QString& what, double from, double to) {
 }  // namespace
 
 WhatIfPanel::WhatIfPanel(Session& session, const RunController& controller, Microscope& microscope, QWidget* parent)
-    : QWidget(parent), m_session(session), m_controller(controller), m_microscope(microscope), m_strip(new WhatIfStrip(session.services().observerNames())),
+    : QWidget(parent), m_session(session), m_controller(controller), m_microscope(microscope), m_strip(new WhatIfStrip(session.services())),
       m_effect(session.services()) {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -109,8 +109,11 @@ void WhatIfPanel::askForPicked() {
     }
     const std::vector<ResolvedModule> now = resolved(modules);
     std::vector<ResolvedModule> asked = now;
-    for (ResolvedModule& module : asked) module.scheme.weights = question->weights;
-    m_effect.ask(m_microscope.specimen()->model, now, asked);
+    for (ResolvedModule& module : asked) {
+        module.scheme.weights = question->weights;
+        if (question->inputs) module.scheme.input_activations = question->inputs;
+    }
+    m_effect.ask(m_microscope.specimen()->model, m_microscope.specimen()->run, now, asked);
 }
 
 QString WhatIfPanel::whyNotApply() const {
@@ -167,12 +170,21 @@ QString WhatIfPanel::effectOnSize() const {
 QString WhatIfPanel::effectOnInputs() const {
     const auto& scheme = m_microscope.specimen()->scheme;
     if (scheme && scheme->input_activations == m_microscope.question()->inputs) return {};
+    if (concerned().size() > 1) return effectOnPickedInputs();
     const InputView &now = m_microscope.inputNow(), &asked = m_microscope.inputAsked();
     if (!asked.problem.isEmpty()) return asked.problem;
     if (!asked.answer) return m_microscope.question()->inputs && !m_microscope.input() ? tr("inputs: no run has looked at them yet") : QString();
     const QString bound = tr(" ± %1").arg(formatNumber(asked.answer->sqnr_error_db));
     if (!now.answer) return tr("inputs %1 dB").arg(formatNumber(asked.answer->sqnr_db) + bound);
     return change(tr("inputs"), now.answer->sqnr_db, asked.answer->sqnr_db) + bound;
+}
+
+QString WhatIfPanel::effectOnPickedInputs() const {
+    const auto& sums = m_effect.sums();
+    if (!sums) return {};
+    if (sums->inputs.count == 0) return sums->inputs.problem.isEmpty() ? tr("inputs: no run has looked at them yet") : sums->inputs.problem;
+    const QString what = sums->inputs.count == concerned().size() ? tr("inputs") : tr("inputs of %n module(s)", nullptr, sums->inputs.count);
+    return change(what, sums->inputs.meanNow, sums->inputs.meanAsked) + tr(" ± %1").arg(formatNumber(sums->inputs.bound));
 }
 
 void WhatIfPanel::apply() {

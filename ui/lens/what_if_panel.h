@@ -37,6 +37,7 @@ private:
     [[nodiscard]] QString effectOnPicked() const;
     [[nodiscard]] QString effectOnSize() const;
     [[nodiscard]] QString effectOnInputs() const;
+    [[nodiscard]] QString effectOnPickedInputs() const;
     /// What a change is meant for: all that are picked when the shown module is one of them, in model order.
     [[nodiscard]] QStringList concerned() const;
     [[nodiscard]] std::vector<int64_t> fittingSizes() const;
