@@ -265,6 +265,17 @@ private Q_SLOTS:
         page->table()->setCurrentIndex(page->table()->model()->index(2, 0));
         QCOMPARE(w->session().selectedModule(), page->table()->currentIndex().data(OverviewModel::ModuleRole).toString());
         QCOMPARE(tree->selectedModules(), QStringList{w->session().selectedModule()});
+        page->table()->setFocus();
+        QTest::keyClick(page->table(), Qt::Key_Down, Qt::ShiftModifier);
+        QTest::keyClick(page->table(), Qt::Key_Down, Qt::ShiftModifier);
+        QCOMPARE(w->session().pickedModules().size(), 3);
+        QCOMPARE(tree->selectedModules(), w->session().pickedModules());
+        QCOMPARE(page->table()->selectionModel()->selectedRows().size(), 3);
+        w->session().selectModule(w->session().pickedModules().front());  // one of them, from a plot
+        QCOMPARE(tree->selectedModules(), w->session().pickedModules());
+        tree->filter()->setText(QStringLiteral("re:.*k_proj"));
+        tree->filter()->clear();
+        QCOMPARE(tree->selectedModules(), w->session().pickedModules());
         tree->filter()->setText(QStringLiteral("re:.*k_proj"));
         tree->tree()->selectAll();
         QCOMPARE(w->session().pickedModules().size(), 2);

@@ -97,6 +97,7 @@ ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidge
     connect(&m_session, &Session::modelChanged, this, &ModelPanel::showModel);
     connect(&m_session, &Session::recipeChecked, this, [this] { m_model->setSchemes(m_session.schemes()); });
     connect(&m_session, &Session::selectionChanged, this, &ModelPanel::showSelection);
+    connect(&m_session, &Session::pickedChanged, this, &ModelPanel::showPicked);
     connect(&m_session, &Session::highlightChanged, this, [this] { m_model->setHighlighted(m_session.highlightedModules()); });
     connect(&controller, &RunController::snapshotArrived, m_model, &ModelTreeModel::applySnapshot);
     connect(&controller, &RunController::stateChanged, m_model, &ModelTreeModel::refreshAll);
@@ -232,6 +233,19 @@ void ModelPanel::showSelection(const QString& name) {
     const QScopedValueRollback following(m_following, true);
     m_tree->setCurrentIndex(index);
     m_tree->scrollTo(index);
+    showPicked();
+}
+
+/// Rows that were picked elsewhere, as in the overview. A filter may hide some, which come back with it.
+void ModelPanel::showPicked() {
+    const QStringList& picked = m_session.pickedModules();
+    if (picked.size() < 2 || picked == selectedModules()) return;
+    QModelIndexList rows;
+    for (const QString& module : picked)
+        if (const QModelIndex row = m_model->indexOf(module); row.isValid()) rows << row;
+    const QScopedValueRollback following(m_following, true);
+    selectRows(rows);
+    m_chosen = QSet<QString>(picked.begin(), picked.end());
 }
 
 void ModelPanel::currentChanged(const QModelIndex& current) {
@@ -282,10 +296,14 @@ QStringList ModelPanel::selectedModules() const {
 void ModelPanel::selectAlike() {
     const QModelIndex current = m_filtered->mapToSource(m_tree->currentIndex());
     if (!current.isValid()) return;
+    selectRows(m_model->alike(current.siblingAtColumn(0)));
+}
+
+void ModelPanel::selectRows(const QModelIndexList& rows) {
     QItemSelection all;
     QSet<QModelIndex> groups;
-    for (const QModelIndex& module : m_model->alike(current.siblingAtColumn(0))) {
-        const QModelIndex row = m_filtered->mapFromSource(module);
+    for (const QModelIndex& source : rows) {
+        const QModelIndex row = m_filtered->mapFromSource(source);
         if (!row.isValid()) continue;
         all.append(QItemSelectionRange(row));
         groups.insert(row.parent());

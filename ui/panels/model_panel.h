@@ -47,6 +47,8 @@ private:
     void acceptFilter();  ///< Enter: on to the first match
     [[nodiscard]] QStringList unfoldedGroups() const;
     void showSelection(const QString& name);
+    void showPicked();
+    void selectRows(const QModelIndexList& rows);  ///< of the model, and unfolds their groups where these are few
     void currentChanged(const QModelIndex& current);
     [[nodiscard]] QModelIndexList selectedRows() const;
     void selectionChanged();
