@@ -107,7 +107,7 @@ std::vector<Judgement> judgements(const ModuleOverview& module, const Peers& pee
     const WeightFacts& weight = module.weight;
     std::vector<Judgement> all;
     const auto compared = [&](Quality quality) {
-        return concat(" (", rounded(*quality(module)), " dB, where ", rounded(*peers.median(quality)), " dB is usual)");
+        return concat(" (", rounded(*quality(module)), " dB, usually ", rounded(*peers.median(quality)), ")");
     };
 
     const double weight_deficit = peers.deficit(weight_sqnr);

@@ -14,6 +14,7 @@
 #include "core/calibration/run.h"
 #include "core/recipe/recipe.h"
 #include "tests/core/analysis/edited_model.h"
+#include "tests/core/analysis/planted_faults.h"
 #include "tests/core/calibration/recorder.h"
 
 using namespace calibench;
@@ -68,10 +69,10 @@ class OverviewTest : public QObject {
         std::stable_sort(modules.begin(), modules.end(), [](const auto& a, const auto& b) { return a.badness > b.badness; });
         return modules;
     }
-    /// The export of the demo, rounded to nearest, with one tensor replaced by what `edit` makes of it.
-    std::vector<ModuleOverview> inspect_edited_export(const std::string& tensor, const std::function<at::Tensor(at::Tensor)>& edit) {
+    /// The export of the demo, rounded to nearest, with a fault planted in it.
+    std::vector<ModuleOverview> inspect_faulty_export(const std::function<void(const fs::path&)>& plant) {
         run(config(demo / llama, w4));
-        replace_tensor(path("out"), tensor, edit(stored_tensor(path("out"), tensor).clone()));
+        plant(path("out"));
         OverviewRequest request = this->request(demo / llama, w4);
         request.checkpoint_dir = path("out");
         return inspect(request);
@@ -117,10 +118,7 @@ private Q_SLOTS:
     }
 
     void finds_a_scale_a_thousand_times_too_large() {
-        const auto modules = inspect_edited_export("model.layers.2.mlp.up_proj.weight_scale", [](at::Tensor scale) {
-            scale[5][1] = 1000 * scale.to(at::kFloat).abs().median();
-            return scale;
-        });
+        const auto modules = inspect_faulty_export(plant_large_scale);
         compare(modules[0], "model.layers.2.mlp.up_proj", "^the largest of its 3072 scales is (99[5-9]|100[0-5]) times their median$");
         QVERIFY(modules[0].badness > 20);
         QVERIFY(modules[1].badness < 6);
@@ -137,7 +135,7 @@ private Q_SLOTS:
         QFETCH(QString, tensor);
         QFETCH(int, value);
         const std::string o_proj = "model.layers.1.self_attn.o_proj";
-        const auto modules = inspect_edited_export(concat(o_proj, ".", tensor.toStdString()), [&](const at::Tensor& all) { return at::full_like(all, value); });
+        const auto modules = inspect_faulty_export([&](const fs::path& out) { plant_constant_tensor(out, concat(o_proj, ".", tensor.toStdString()), value); });
         compare(modules[0], o_proj, "^all 256 rows quantize to a constant, though their values differ$");
         QVERIFY(modules[1].badness < 6);
     }
@@ -170,14 +168,9 @@ private Q_SLOTS:
     }
     void finds_a_channel_of_outliers_in_the_inputs() {
         QFETCH(QString, modifier);
-        // What one neuron says is a thousand times louder, and is listened to a thousand times less: the model computes the same.
         const fs::path model = copy_of(llama);
         const std::string mlp = "model.layers.2.mlp.";
-        at::Tensor up = stored_tensor(model, mlp + "up_proj.weight").clone(), down = stored_tensor(model, mlp + "down_proj.weight").clone();
-        up[300].mul_(1000);
-        down.select(1, 300).div_(1000);
-        replace_tensor(model, mlp + "up_proj.weight", up);
-        replace_tensor(model, mlp + "down_proj.weight", down);
+        plant_loud_neuron(model);
 
         RunConfig config = this->config(model, modifier.toStdString());
         config.dataset = demo / "shakespeare.txt";
