@@ -48,6 +48,13 @@ void RunLog::apply(const RunSnapshot& snapshot) {
                                       .arg(run->num_samples)
                                       .arg(run->seq_len)
                                       .arg(run->iters > 0 ? tr("%n iteration(s) per block", nullptr, static_cast<int>(run->iters)) : tr("round to nearest")));
+    if (const auto& run = snapshot.started; run && run->reused_blocks > 0)
+        m_log.add(Severity::Info, tr("%1 of %2 blocks are taken over from %3 (%4)")
+                                      .arg(run->reused_blocks)
+                                      .arg(run->num_blocks)
+                                      .arg(toText(m_controller.config().reuse), run->reuse_end.empty() ? tr("nothing that concerns blocks has changed") : QString::fromStdString(run->reuse_end)));
+    else if (run && !run->reuse_end.empty())
+        m_log.add(Severity::Info, tr("No block is taken over from %1: %2").arg(toText(m_controller.config().reuse), QString::fromStdString(run->reuse_end)));
     if (!snapshot.warnings.empty()) m_warnings.add(snapshot.warnings);
     for (const BlockRedone& redone : snapshot.blocksRedone)
         m_log.add(Severity::Info, tr("Block %1 begun again, attempt %2: %3").arg(redone.block).arg(redone.attempt + 1).arg(QString::fromStdString(redone.changes)),

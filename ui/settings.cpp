@@ -27,6 +27,7 @@ QString keyOf(Settings::Recent kind) {
 const QString ThemeKey = QStringLiteral("window/theme");
 const QString WorkspaceKey = QStringLiteral("run/workspace");
 const QString ExportKey = QStringLiteral("export/folder");
+const QString SaveKey = QStringLiteral("save/folder");
 const QString ThreadsKey = QStringLiteral("run/threads");
 const QString DeviceKey = QStringLiteral("run/device");
 const QString DtypeKey = QStringLiteral("run/dtype");
@@ -114,6 +115,13 @@ QString Settings::workspace() const {
 
 void Settings::setWorkspace(const QString& folder) { setPreference(WorkspaceKey, folder); }
 
+QString Settings::saveFolder() const {
+    const QString folder = m_store->value(SaveKey).toString();
+    return QFileInfo(folder).isDir() ? folder : QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation);
+}
+
+void Settings::setSaveFolder(const QString& folder) { m_store->setValue(SaveKey, folder); }
+
 QString Settings::exportFolder() const { return m_store->value(ExportKey, QDir::homePath()).toString(); }
 
 void Settings::setExportFolder(const QString& folder) { setPreference(ExportKey, folder); }
@@ -122,6 +130,19 @@ QString Settings::recoveryFolder() const {
     const QString base = m_ownFile ? QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) + QStringLiteral("/calibench")
                                    : QFileInfo(m_store->fileName()).absolutePath();
     return base + QStringLiteral("/recovery");
+}
+
+EvaluationSettings Settings::evaluation() const {
+    const EvaluationSettings defaults;
+    return {.text = m_store->value(QStringLiteral("evaluation/text")).toString(),
+            .maxTokens = std::max(0, m_store->value(QStringLiteral("evaluation/max_tokens"), defaults.maxTokens).toInt()),
+            .seqLen = std::max(2, m_store->value(QStringLiteral("evaluation/seq_len"), defaults.seqLen).toInt())};
+}
+
+void Settings::setEvaluation(const EvaluationSettings& evaluation) {
+    m_store->setValue(QStringLiteral("evaluation/text"), evaluation.text);
+    m_store->setValue(QStringLiteral("evaluation/max_tokens"), evaluation.maxTokens);
+    m_store->setValue(QStringLiteral("evaluation/seq_len"), evaluation.seqLen);
 }
 
 RunOptions Settings::runOptions() const {

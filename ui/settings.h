@@ -24,6 +24,13 @@ struct DataSettings {
     bool operator==(const DataSettings&) const = default;
 };
 
+/// On what perplexity is measured.
+struct EvaluationSettings {
+    QString text;  ///< empty: none was chosen yet
+    int maxTokens = 16384;  ///< 0: all
+    int seqLen = 512;
+};
+
 /// How runs use this computer; the same for every project.
 struct RunOptions {
     int threads = 0;  ///< 0: chosen for this computer, see threadsFor()
@@ -59,10 +66,16 @@ public:
     /// Where runs keep their journals and checkpoints until these are exported.
     [[nodiscard]] QString workspace() const;
     void setWorkspace(const QString& folder);
+    /// Where plots and reports were saved last.
+    [[nodiscard]] QString saveFolder() const;
+    void setSaveFolder(const QString& folder);
     [[nodiscard]] QString exportFolder() const;
     void setExportFolder(const QString& folder);
     /// Where unsaved work is kept against a crash: beside the settings when these have a file of their own.
     [[nodiscard]] QString recoveryFolder() const;
+
+    [[nodiscard]] EvaluationSettings evaluation() const;
+    void setEvaluation(const EvaluationSettings& evaluation);
 
     [[nodiscard]] RunOptions runOptions() const;
     void setRunOptions(const RunOptions& options);

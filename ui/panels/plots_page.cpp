@@ -16,6 +16,7 @@
 #include "ui/plots/range_plot.h"
 #include "ui/plots/token_plot.h"
 #include "ui/run_controller.h"
+#include "ui/runs/runs_page.h"
 #include "ui/session.h"
 #include "ui/settings.h"
 #include "ui/theme.h"
@@ -25,7 +26,8 @@ namespace calibench {
 PlotsPage::PlotsPage(Session& session, RunController& controller, Settings& settings, QWidget* parent)
     : QWidget(parent), m_session(session), m_controller(controller), m_tabs(new QTabWidget),
       m_ranges(new RangePlot(controller.record())), m_tokens(new TokenPlot(controller.record())), m_loss(new LossPlot(controller.record())),
-      m_error(new ErrorPage(session, controller)), m_overview(new OverviewPage(session, controller)) {
+      m_error(new ErrorPage(session, controller)), m_overview(new OverviewPage(session, controller)),
+      m_runs(new RunsPage(session, controller, settings)) {
     m_tabs->setDocumentMode(true);
     m_tabs->setAccessibleName(tr("Plots"));
     addPlot(m_ranges, tr("Ranges"), tr("Smallest and largest value of each module's weight and inputs, with 99.8 % of the values in the darker part"));
@@ -33,6 +35,8 @@ PlotsPage::PlotsPage(Session& session, RunController& controller, Settings& sett
     addPlot(m_loss, tr("Loss"), tr("Error of each block's output while its rounding is tuned"));
     add(m_error, tr("Error"), tr("What quantization does to the selected module: its error value by value, its histogram and its worst channels"));
     add(m_overview, tr("Overview"), tr("All modules with what quantization does to them, the worst first"));
+    add(m_runs, tr("Runs"), tr("All runs with what came of them, alone or side by side"));
+    connect(m_runs, &RunsPage::runRequested, this, &PlotsPage::runRequested);
     connect(m_overview, &OverviewPage::errorRequested, this, [this] { setCurrentTab(Error); });
 
     m_page = new StatePage(m_tabs);

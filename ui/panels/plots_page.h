@@ -16,6 +16,7 @@ class OverviewPage;
 class Plot;
 class RangePlot;
 class RunController;
+class RunsPage;
 class Session;
 class Settings;
 class StatePage;
@@ -27,7 +28,7 @@ class PlotsPage : public QWidget {
     Q_OBJECT
 
 public:
-    enum Tab { Ranges, Tokens, Loss, Error, Overview };
+    enum Tab { Ranges, Tokens, Loss, Error, Overview, Runs };
 
     /// `settings` must outlive the page.
     PlotsPage(Session& session, RunController& controller, Settings& settings, QWidget* parent = nullptr);
@@ -41,6 +42,7 @@ public:
     void putBack(int index);
     [[nodiscard]] ErrorPage* errorPage() const { return m_error; }
     [[nodiscard]] OverviewPage* overviewPage() const { return m_overview; }
+    [[nodiscard]] RunsPage* runsPage() const { return m_runs; }
     [[nodiscard]] bool tornOff(int index) const { return m_places[static_cast<size_t>(index)].window != nullptr; }
 
 Q_SIGNALS:
@@ -68,6 +70,7 @@ private:
     LossPlot* m_loss;
     ErrorPage* m_error;
     OverviewPage* m_overview;
+    RunsPage* m_runs;
     std::vector<StatePage*> m_plotPages;  ///< of the plots of a run, which are empty before one
     std::vector<Place> m_places;  ///< in the order of the tabs
 };

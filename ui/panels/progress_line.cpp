@@ -113,6 +113,8 @@ void ProgressLine::showProgress() {
             QString text = tr("Running");
             if (progress) {
                 text = QString::fromStdString(progress->stage);
+                const auto& started = m_controller.record().started();
+                if (started && progress->block < started->reused_blocks && progress->stage == "restoring") text = tr("taking over");
                 if (!text.isEmpty()) text[0] = text[0].toUpper();
                 if (progress->num_blocks > 0 && progress->block >= 0 && progress->block < progress->num_blocks)
                     text += tr(", block %1 of %2").arg(progress->block + 1).arg(progress->num_blocks);

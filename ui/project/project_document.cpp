@@ -121,11 +121,19 @@ void ProjectDocument::applyRecipe(const ProjectRecipe& recipe) {
 void ProjectDocument::noteRun() {
     const QString directory = toText(m_controller.config().run_dir);
     m_pendingRun.clear();
-    if (directory.isEmpty() || m_runs.contains(directory)) return;
+    if (!directory.isEmpty() && !m_runs.contains(directory)) setRuns(m_runs + QStringList{directory});
+}
+
+void ProjectDocument::forgetRun(const QString& runDirectory) {
+    QStringList runs = m_runs;
+    if (runs.removeAll(runDirectory) > 0) setRuns(runs);
+}
+
+void ProjectDocument::setRuns(const QStringList& runs) {
     const bool wasSaved = !m_file.isEmpty() && !modified();
-    m_runs << directory;
+    m_runs = runs;
     try {
-        if (wasSaved) save(m_file);  // that it ran is a fact, not an edit to be asked about
+        if (wasSaved) save(m_file);  // that it ran, or is gone, is a fact, not an edit to be asked about
     } catch (const Error& error) {
         Q_EMIT problem(QString::fromUtf8(error.what()));
     }
@@ -136,6 +144,12 @@ void ProjectDocument::showPendingRun() {
     if (m_session.modelState() != Session::ModelState::Ready || m_pendingRun.isEmpty()) return;
     const QString run = std::exchange(m_pendingRun, {});
     if (QFileInfo::exists(run)) showRun(run);
+}
+
+void ProjectDocument::showRun(const QString& runDirectory, const QString& model) {
+    if (m_session.modelState() == Session::ModelState::Ready && QFileInfo(model) == QFileInfo(m_session.modelFolder())) return showRun(runDirectory);
+    m_pendingRun = runDirectory;
+    m_session.openModel(model);
 }
 
 void ProjectDocument::showRun(const QString& runDirectory) {

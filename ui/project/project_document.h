@@ -44,6 +44,10 @@ public:
 
     /// Reads a run directory in the background and shows it; the model must be open.
     void showRun(const QString& runDirectory);
+    /// The same for a run of `model`, which is opened first where another one is.
+    void showRun(const QString& runDirectory, const QString& model);
+    /// It is gone.
+    void forgetRun(const QString& runDirectory);
 
 Q_SIGNALS:
     void changed();  ///< file(), modified() or runs()
@@ -54,6 +58,7 @@ private:
     void apply(const Project& project);
     void applyRecipe(const ProjectRecipe& recipe);
     void noteRun();
+    void setRuns(const QStringList& runs);
     void showPendingRun();
     [[nodiscard]] Project content() const;  ///< current() without what changes by merely looking
 

@@ -161,6 +161,28 @@ private Q_SLOTS:
         QCOMPARE(facts_of(events).seconds, 43);
     }
 
+    void its_effort_data() {
+        QTest::addColumn<QString>("modifier");
+        QTest::addColumn<QString>("asked");
+        QTest::addColumn<QString>("effort");
+        const QString tuned = "AutoRoundModifier: {targets: [Linear], scheme: W4A16}";
+        QTest::newRow("as published") << tuned << "" << "exact";
+        QTest::newRow("asked for") << tuned << "quick" << "quick";
+        QTest::newRow("nothing is tuned") << "QuantizationModifier: {targets: [Linear], scheme: W4A16}" << "quick" << "";
+        QTest::newRow("not a recipe") << "what: [" << "" << "";
+    }
+
+    void its_effort() {
+        QFETCH(QString, modifier);
+        QFETCH(QString, asked);
+        QFETCH(QString, effort);
+        RunConfig config = this->config("tiny-llama-shakespeare");
+        config.recipe_yaml = "quant_stage: {quant_modifiers: {" + modifier.toStdString() + "}}";
+        config.effort = asked.toStdString();
+        { const RunDirectory directory(path("run"), config); }
+        QCOMPARE(QString::fromStdString(facts_of_run(path("run")).effort), effort);
+    }
+
     void a_run_at_work() {
         RunConfig config = this->config("tiny-llama-shakespeare");
         RunDirectory directory(path("run"), config);
