@@ -51,7 +51,6 @@ struct Cells {
     size_t columns = 0;
     std::vector<std::optional<double>> values;  ///< row by row; infinite ones are told apart from the largest
     std::string label;                          ///< of the colours, with the unit
-    int digits = 0;                             ///< behind the point
     bool about_zero = false;                    ///< differences: zero is neither good nor bad
 
     [[nodiscard]] std::optional<double>& at(size_t row, size_t column) { return values[row * columns + column]; }

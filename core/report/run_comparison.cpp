@@ -90,7 +90,7 @@ ReportSection modules_section(const NamedRun& base, const NamedRun& other) {
     Table first = changes;
     first.rows.resize(std::min(most_changes, first.rows.size()));
     const bool all = first.rows.size() == changes.rows.size();
-    section.blocks.push_back(Paragraph{all ? "All modules, the one that lost most first:" : "The modules that lost most:"});
+    section.blocks.push_back(Paragraph{all ? "All modules, the one that lost most first:" : "The modules that lost most, or gained least:"});
     section.blocks.push_back(std::move(first));
     if (!all) section.blocks.push_back(FoldedTable{"All modules", std::move(changes)});
     return section;

@@ -141,7 +141,7 @@ std::optional<Figure> expert_tokens_figure(const RunFacts& run) {
         experts = std::max(experts, module.expert + 1);
     }
     if (tokens.empty()) return {};
-    Cells cells{.rows = {}, .columns = static_cast<size_t>(experts), .values = {}, .label = "% of the block's tokens", .digits = 1};
+    Cells cells{.rows = {}, .columns = static_cast<size_t>(experts), .values = {}, .label = "Share of the block's tokens, %"};
     for (const auto& [block, total] : of_block) {
         cells.rows.push_back(concat("Block ", block));
         for (int64_t expert = 0; expert < experts; ++expert) {
@@ -169,7 +169,7 @@ std::optional<Figure> module_changes_figure(const RunFacts& base, const RunFacts
     std::unordered_map<std::string, double> before;
     for (const auto& [name, module] : base.modules)
         if (module.*number && std::isfinite(*(module.*number))) before.emplace(name, *(module.*number));
-    Figure figure = map_figure(other, concat(label, " by block and projection"), {.label = label, .digits = 1, .about_zero = true},
+    Figure figure = map_figure(other, concat(label, " by block and projection"), {.label = label, .about_zero = true},
                                [&](const std::string& name, const ModuleOutcome& module) -> std::optional<double> {
                                    const auto known = before.find(name);
                                    if (known == before.end() || !(module.*number) || !std::isfinite(*(module.*number))) return {};

@@ -53,7 +53,8 @@ private:
         const auto pairs = block_losses_figure(facts_), curves = loss_curves_figure(facts_);
         if (!pairs && !curves) return;
         auto& blocks = begin("Losses");
-        add_picture(blocks, pairs, "The error of each block's output, rounded to nearest and as it was kept. The longer the line, the more tuning gained.");
+        add_picture(blocks, pairs, facts_.started.iters == 0 ? "The error of each block's output. Nothing was tuned."
+                                                             : "The error of each block's output, rounded to nearest and as it was kept. The longer the line, the more tuning gained.");
         blocks.push_back(FoldedTable{"Losses by block", blocks_table(facts_)});
         if (!curves) return;
         add_picture(blocks, curves, "The attempt that was kept of each block. Blocks that have no name at the right have one in the table.");

@@ -13,6 +13,7 @@ std::string count(int64_t value) { return value > 0 ? concat(value) : std::strin
 
 std::string loss_of(const RunFacts& run) {
     if (!(run.mean_initial_loss_mse > 0)) return {};
+    if (run.started.iters == 0) return with_digits(run.mean_best_loss_mse, 4);
     return concat(with_digits(run.mean_initial_loss_mse, 4), " → ", with_digits(run.mean_best_loss_mse, 4), " (",
                   decimal(100 * (run.mean_best_loss_mse / run.mean_initial_loss_mse - 1), 1), " %)");
 }
@@ -54,7 +55,7 @@ Lines settings_of(const RunFacts& run) {
             {"Schemes", run.schemes},
             {"Iterations", run.started.iters > 0 ? concat(run.started.iters) : "none: rounded to nearest"},
             {"Batch size", count(run.started.batch_size)},
-            {"Effort", config.effort},
+            {"Effort", run.effort},
             {"Seed", concat(config.seed)},
             {"Computed in", run.started.dtype},
             {"Device", run.started.device},

@@ -19,6 +19,17 @@ std::string number(double value) { return with_digits(value, 6); }
 std::string decibels(const std::optional<double>& value) { return value ? std::isinf(*value) ? "exact" : decimal(*value, 2) : std::string(); }
 std::string whole(int64_t value) { return value < 0 ? std::string() : concat(value); }
 
+std::string scheme_of(const ModuleOutcome& module) { return module.scheme.empty() ? "as it was" : module.scheme; }
+
+/// Columns of numbers that nobody measured say nothing.
+void drop_empty_columns(Table& table) {
+    for (size_t column = table.columns.size(); column-- > 0;) {
+        if (!table.columns[column].is_number || std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return !row[column].empty(); })) continue;
+        table.columns.erase(table.columns.begin() + static_cast<long>(column));
+        for (auto& row : table.rows) row.erase(row.begin() + static_cast<long>(column));
+    }
+}
+
 /// The run's facts in the form in which modules are judged. What a run does not keep (groups, clipping) is alike in all, and so tells nothing.
 std::vector<ModuleOverview> overview_of(const RunFacts& run) {
     std::vector<ModuleOverview> modules;
@@ -74,10 +85,11 @@ Table modules_table(const RunFacts& run) {
                             {"Weight from", true}, {"to", true}, {"Input from", true}, {"to", true}, {"Tokens", true}}, .rows = {}};
     for (const auto& [name, module] : run.modules) {
         const auto end = [](const std::optional<TensorRange>& range, double TensorRange::*which) { return range ? number((*range).*which) : std::string(); };
-        table.rows.push_back({name, module.scheme.empty() ? "as it was" : module.scheme, decibels(module.weight_sqnr_db), decibels(module.output_sqnr_db),
+        table.rows.push_back({name, scheme_of(module), decibels(module.weight_sqnr_db), decibels(module.output_sqnr_db),
                               decibels(module.local_sqnr_db), decibels(module.inherited_sqnr_db), end(module.weight_range, &TensorRange::min), end(module.weight_range, &TensorRange::max),
                               end(module.input_range, &TensorRange::min), end(module.input_range, &TensorRange::max), module.tokens ? whole(*module.tokens) : ""});
     }
+    drop_empty_columns(table);
     return table;
 }
 
@@ -107,11 +119,12 @@ WorstModules worst_modules(const RunFacts& run, size_t most) {
                                     module.output ? decibels(module.output->output_sqnr_db) : ""});
         if (worst.stand_out) worst.table.rows.back().push_back(module.reason);
     }
+    drop_empty_columns(worst.table);
     return worst;
 }
 
 Table module_changes_table(const NamedRun& base, const NamedRun& other) {
-    Table table{.columns = {{"Module"}, {concat("Scheme, ", base.name)}, {other.name}, {concat("SQNR of weight, dB, ", base.name), true}, {other.name, true}, {"change", true},
+    Table table{.columns = {{"Module"}, {"Scheme"}, {concat("SQNR of weight, dB, ", base.name), true}, {other.name, true}, {"change", true},
                             {concat("SQNR of output, dB, ", base.name), true}, {other.name, true}, {"change", true}}, .rows = {}};
     std::unordered_map<std::string, const ModuleOutcome*> before;
     for (const auto& [name, module] : base.facts->modules) before.emplace(name, &module);
@@ -126,11 +139,12 @@ Table module_changes_table(const NamedRun& base, const NamedRun& other) {
         const ModuleOutcome& then = *known->second;
         const auto weight = change(then.weight_sqnr_db, now.weight_sqnr_db), output = change(then.output_sqnr_db, now.output_sqnr_db);
         rows.push_back({output.value_or(weight.value_or(0)),
-                        {name, then.scheme, now.scheme, decibels(then.weight_sqnr_db), decibels(now.weight_sqnr_db), weight ? decimal(*weight, 2) : "",
+                        {name, then.scheme == now.scheme ? now.scheme : concat(scheme_of(then), " → ", scheme_of(now)), decibels(then.weight_sqnr_db), decibels(now.weight_sqnr_db), weight ? decimal(*weight, 2) : "",
                          decibels(then.output_sqnr_db), decibels(now.output_sqnr_db), output ? decimal(*output, 2) : ""}});
     }
     std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [key, row] : rows) table.rows.push_back(std::move(row));
+    drop_empty_columns(table);
     return table;
 }
 

@@ -66,6 +66,7 @@ void SvgCanvas::circle(double x, double y, double radius, const Ink& fill, const
 }
 
 void SvgCanvas::text(double x, double y, std::string_view text, const Ink& ink, const Text& how) {
+    if (text.empty()) return;
     const double baseline = y + 0.35 * how.size;
     const std::string turn = how.upwards ? concat("rotate(-90 ", decimal(x), " ", decimal(y), ")") : std::string();
     svg_.element("text", {{"x", x}, {"y", baseline}, {"font-size", how.size}, {"font-weight", how.bold ? "600" : ""},

@@ -11,7 +11,7 @@ namespace calibench {
 namespace {
 
 constexpr double page_width = 720, gap = 22, small = 11, tiny = 9;
-constexpr double title_height = 20, key_height = 18, foot_height = 36, scale_width = 66;  // round an area
+constexpr double title_height = 20, key_height = 18, foot_height = 36, scale_width = 56;  // round an area
 const std::array<std::string, 4> dashes{"", "7 3", "2 2", "8 2 2 2"};
 
 using Anchor = SvgCanvas::Anchor;
@@ -70,10 +70,17 @@ double area_height(const Panel& panel) {
     return cells ? row_height(*cells) * static_cast<double>(cells->rows.size()) : panel.height;
 }
 
+std::string title_of(const Panel& panel) {
+    const Cells* cells = std::get_if<Cells>(&panel.marks);
+    return panel.title.empty() && cells ? cells->label : panel.title;
+}
+
 bool has_key(const Panel& panel) { return std::holds_alternative<Dumbbells>(panel.marks); }
 
+double head_height(const Panel& panel) { return (title_of(panel).empty() ? 6 : title_height) + (has_key(panel) ? key_height : 0); }
+
 double panel_height(const Panel& panel) {
-    return (panel.title.empty() ? 6 : title_height) + (has_key(panel) ? key_height : 0) + area_height(panel) + foot_height;
+    return head_height(panel) + area_height(panel) + foot_height;
 }
 
 std::string plain(double value) { return with_digits(value, 6); }
@@ -86,7 +93,7 @@ public:
           y_(panel.y, spans_of(panel).y.low, spans_of(panel).y.high, area_.bottom(), area_.top) {}
 
     void draw() {
-        if (!panel_.title.empty()) canvas_.text(area_.left, area_.top - (has_key(panel_) ? key_height : 0) - title_height / 2, panel_.title, inks::text, {.bold = true});
+        canvas_.text(area_.left, area_.top - head_height(panel_) + title_height / 2, title_of(panel_), inks::text, {.bold = true});
         draw_x_axis();
         if (!std::holds_alternative<Cells>(panel_.marks)) draw_y_axis();
         std::visit([this](const auto& marks) { draw(marks); }, panel_.marks);
@@ -102,8 +109,7 @@ private:
         } else if (const auto* curves = std::get_if<Curves>(&panel.marks)) {
             for (const auto& curve : curves->curves) right = std::max(right, std::min(170.0, text_width(curve.name, tiny) + 8));
         }
-        const double top = (panel.title.empty() ? 6 : title_height) + (has_key(panel) ? key_height : 0);
-        return {.left = box.left + left, .top = box.top + top, .width = box.width - left - right, .height = area_height(panel)};
+        return {.left = box.left + left, .top = box.top + head_height(panel), .width = box.width - left - right, .height = area_height(panel)};
     }
 
     void draw_x_axis() {
@@ -120,7 +126,7 @@ private:
     }
 
     void draw_y_axis() {
-        for (const auto& [place, label] : y_.ticks(static_cast<int>(std::max(2.0, area_.height / 26)))) {
+        for (const auto& [place, label] : y_.ticks(static_cast<int>(std::max(3.0, area_.height / 26)))) {
             canvas_.line(area_.left, place, area_.right(), place, {inks::grid});
             canvas_.text(area_.left - 5, place, label, inks::muted, {.size = tiny, .anchor = Anchor::End});
         }
@@ -159,14 +165,25 @@ private:
                 for (const auto& [x, y] : places) canvas_.circle(x, y, 2.2, ink, ink);
             ends.emplace_back(places.back()[1], i);
         }
-        // As many names as there is room for; the others stand in the table.
+        for (const auto& [y, i] : names_apart(std::move(ends))) canvas_.text(area_.right() + 5, y, marks.curves[i].name, ink_of(marks, i), {.size = tiny});
+    }
+
+    /// Names beside the ends of their lines, moved so far that they can be read; where there is no room for all, those that need no moving.
+    [[nodiscard]] std::vector<std::pair<double, size_t>> names_apart(std::vector<std::pair<double, size_t>> ends) const {
+        constexpr double row = tiny + 1;
         std::sort(ends.begin(), ends.end());
         double last = -1e9;
-        for (const auto& [y, i] : ends) {
-            if (y - last < tiny + 1) continue;
-            canvas_.text(area_.right() + 5, y, marks.curves[i].name, ink_of(marks, i), {.size = tiny});
-            last = y;
+        if (static_cast<double>(ends.size()) * row > area_.height) {
+            std::erase_if(ends, [&](const auto& end) { return end.first - last < row || (last = end.first, false); });
+            return ends;
         }
+        for (auto& [y, i] : ends) last = y = std::max(y, last + row);
+        double lowest = area_.bottom();
+        for (auto end = ends.rbegin(); end != ends.rend(); ++end) {
+            end->first = std::min(end->first, lowest);
+            lowest = end->first - row;
+        }
+        return ends;
     }
 
     static Ink ink_of(const Curves& marks, size_t i) {
@@ -191,7 +208,8 @@ private:
         for (const auto& value : marks.values)
             if (value) finite.take(*value, false);
         if (finite.empty()) finite = {0, 1};
-        const double reach = std::max({std::abs(finite.low), std::abs(finite.high), 1e-12});
+        double reach = std::max(std::abs(finite.low), std::abs(finite.high));
+        if (reach == 0) reach = 1;
         const double low = marks.about_zero ? -reach : finite.low, high = marks.about_zero ? reach : std::max(finite.high, finite.low + 1e-9);
         const auto ink = [&](double value) {
             const double share = (std::clamp(value, low, high) - low) / (high - low);
@@ -223,11 +241,17 @@ private:
         const AxisMap map({.label = marks.label}, low, high, bar.bottom(), bar.top);
         for (const auto& [place, label] : map.ticks(static_cast<int>(std::clamp(area_.height / 30, 2.0, 6.0))))
             if (place >= bar.top - 1 && place <= bar.bottom() + 1) canvas_.text(bar.right() + 4, place, label, inks::muted, {.size = tiny});
-        canvas_.text(bar.right() + scale_width, bar.bottom() + 24, marks.label, inks::text, {.anchor = Anchor::End});
     }
 
     static std::string number(const Cells& marks, double value) {
-        return std::isfinite(value) ? decimal(value, marks.digits) : with_digits(value);
+        return std::isfinite(value) ? decimal(value, digits_of(marks)) : with_digits(value);
+    }
+    /// As many behind the point as it takes to see differences.
+    static int digits_of(const Cells& marks) {
+        Span finite;
+        for (const auto& value : marks.values)
+            if (value) finite.take(*value, false);
+        return finite.high - finite.low < 1 ? 2 : finite.high - finite.low < 10 ? 1 : 0;
     }
     static std::string widest_number(const Cells& marks) {
         std::string widest;

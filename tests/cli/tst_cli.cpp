@@ -7,6 +7,7 @@
 #include <QProcess>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QXmlStreamReader>
 #include <nlohmann/json.hpp>
 
 namespace fs = std::filesystem;
@@ -67,6 +68,9 @@ private Q_SLOTS:
     void presetsSayHowMuchWorkIsDone();
     void errorShowsTheWorstFirst();
     void errorShowsOneModuleClosely();
+    void reportIsOnePage();
+    void reportRefusesWhatItCannotWrite_data();
+    void reportRefusesWhatItCannotWrite();
     void interruptEndsWith130();
     void goesOnAfterAnInterrupt();
     void goesOnAfterAKill();
@@ -113,6 +117,7 @@ void TestCli::helpIsThereForEveryCommand_data() {
     QTest::newRow("recipe check") << QStringList{"recipe", "check"} << "--model";
     QTest::newRow("check") << QStringList{"check"} << "--tensor-parallel";
     QTest::newRow("error") << QStringList{"error"} << "--module";
+    QTest::newRow("report") << QStringList{"report"} << "--html";
 }
 
 void TestCli::helpIsThereForEveryCommand() {
@@ -347,6 +352,61 @@ void TestCli::errorShowsOneModuleClosely() {
     const Outcome nobody = run_cli(arguments + QStringList{"lm_head"});
     QCOMPARE(nobody.code, 2);
     QVERIFY2(nobody.err.startsWith("The recipe quantizes no module that \"lm_head\" names."), qPrintable(nobody.err));
+}
+
+void TestCli::reportIsOnePage() {
+    const QStringList arguments = run_arguments(llama, text, write("recipe.yaml", recipe), path("out"));
+    QCOMPARE(run_cli(arguments + QStringList{"--run-dir", path("run"), "--quiet"}).code, 0);
+    QStringList others = run_arguments(llama, text, write("recipe.yaml", QByteArray(recipe).replace("num_bits: 4", "num_bits: 8")), path("other out"));
+    QCOMPARE(run_cli(others + QStringList{"--run-dir", path("other run"), "--quiet"}).code, 0);
+
+    const Outcome done = run_cli({"report", "--run-dir", path("run"), "--html", path("report.html")});
+    QVERIFY2(done.code == 0, qPrintable(done.err));
+    QVERIFY(done.out.isEmpty() && done.err.isEmpty());
+    QXmlStreamReader page(bytes("report.html"));
+    QStringList texts;
+    int pictures = 0;
+    while (!page.atEnd()) {
+        if (page.readNext() == QXmlStreamReader::Characters) texts << page.text().toString();
+        pictures += page.isStartElement() && page.name() == QLatin1String("svg");
+    }
+    QVERIFY2(!page.hasError(), qPrintable(page.errorString()));
+    QCOMPARE(pictures, 5);
+    // What the run told stands in it, digit by digit.
+    int losses = 0, modules = 0;
+    for (const QByteArray& line : bytes("run/events.jsonl").split('\n')) {
+        const nlohmann::json event = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
+        const std::string kind = event.is_object() ? event.value("event", "") : "";
+        if (kind == "block_finished" && ++losses) QVERIFY2(texts.contains(QString::number(event["best_loss_mse"].get<double>(), 'g', 6).replace("e-0", "e-")), line.constData());
+        if (kind == "module" && ++modules) QVERIFY2(texts.contains(QString::fromStdString(event["module"].get<std::string>())), line.constData());
+    }
+    QVERIFY(losses > 0 && modules > 0);
+
+    QCOMPARE(run_cli({"report", "--run-dir", path("run"), "--run-dir", path("other run"), "--html", path("both.html")}).code, 0);
+    const QString both = bytes("both.html");
+    QVERIFY(both.contains("Comparison of 2 runs") && both.contains("num_bits: 8") && both.contains("<del>") && both.contains("Schemes"));
+}
+
+void TestCli::reportRefusesWhatItCannotWrite_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("said");
+    QTest::newRow("no run") << QStringList{"--run-dir", "nowhere", "--html", "report.html"} << "nowhere";
+    QTest::newRow("a directory") << QStringList{"--run-dir", "run", "--html", "taken"} << "is a directory";
+    QTest::newRow("no folder") << QStringList{"--run-dir", "run", "--html", "missing/report.html"} << "is not there";
+}
+
+void TestCli::reportRefusesWhatItCannotWrite() {
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, said);
+    QDir(dir_->path()).mkpath("taken");
+    if (arguments[1] == "run")
+        QCOMPARE(run_cli(run_arguments(llama, text, write("recipe.yaml", recipe), path("out")) + QStringList{"--run-dir", path("run"), "--quiet"}).code, 0);
+    for (const int i : {1, 3}) arguments[i] = path(arguments[i]);
+    const QStringList before = QDir(dir_->path()).entryList(QDir::AllEntries | QDir::NoDotAndDotDot | QDir::Hidden);
+    const Outcome outcome = run_cli(QStringList{"report"} + arguments);
+    QCOMPARE(outcome.code, 2);
+    QVERIFY2(outcome.err.contains(said) && outcome.err.count('\n') == 1, qPrintable(outcome.err));
+    QCOMPARE(QDir(dir_->path()).entryList(QDir::AllEntries | QDir::NoDotAndDotDot | QDir::Hidden), before);
 }
 
 void TestCli::interruptEndsWith130() {
