@@ -24,12 +24,16 @@ Actions::Actions(const Session& session, const RunController& controller, QObjec
     saveRecipeAs = make({}, tr("Save recipe as…"), {}, tr("Save the recipe in a file of its own, for llm-compressor or another project"));
     quit = make({}, tr("&Quit"), QKeySequence::Quit, tr("Close the window"));
     run = make(QStringLiteral("run"), tr("&Run"), Qt::Key_F5, tr("Calibrate and quantize the model as the recipe says"));
+    rerun = make({}, tr("Run &only what changed"), tr("Ctrl+F5"), {});
     check = make({}, tr("&Check before running…"), Qt::Key_F7, tr("What would go wrong, in the run or later in vLLM, and what to expect"));
     continueRun = make(QStringLiteral("run"), tr("&Continue"), tr("Shift+F5"), tr("Go on with the run on screen behind its last finished block"));
     pause = make(QStringLiteral("pause"), tr("&Pause"), tr("Ctrl+P"), tr("Hold the run where it is; Resume goes on from there"));
     stop = make(QStringLiteral("stop"), tr("S&top"), Qt::Key_Escape, tr("End the run; what was measured stays on screen"));
     exportCheckpoint = make(QStringLiteral("export"), tr("&Export…"), tr("Ctrl+E"), tr("Copy the quantized checkpoint to a folder of your own"));
     openRunFolder = make({}, tr("Open run &folder"), {}, tr("Show the folder with this run's journal and results"));
+    savePicture = make(QStringLiteral("picture"), tr("Save plot as p&icture…"), {}, tr("Save the plot in sight as PNG or SVG"));
+    saveNumbers = make({}, tr("Save plot as &numbers…"), {}, tr("Save all that the plot in sight shows as comma-separated values"));
+    saveReport = make({}, tr("Save run repor&t…"), {}, tr("Save the run on screen with its plots as one page of HTML or as PDF"));
     restoreLayout = make({}, tr("Restore default &layout"), {}, tr("Put all panels back where they were at first"));
     palette = make(QStringLiteral("search"), tr("&Command palette…"), tr("Ctrl+K"), tr("Find any command, module or recent file by a few letters of its name"));
     settings = make({}, tr("&Settings…"), tr("Ctrl+,"), tr("Threads, device, folders, theme, autosave and notifications"));
@@ -61,6 +65,12 @@ void Actions::allow(QAction* action, const QString& obstacle) {
     action->setToolTip(obstacle.isEmpty() ? m_help.value(action) : m_help.value(action) + QLatin1Char('\n') + obstacle);
 }
 
+void Actions::offerRerun(const QString& text, const QString& help, const QString& obstacle) {
+    rerun->setText(text);
+    m_help.insert(rerun, tr("%1 (%2)").arg(help, rerun->shortcut().toString(QKeySequence::NativeText)));
+    allow(rerun, obstacle);
+}
+
 void Actions::update() {
     const State state = m_controller.state();
     const bool active = m_controller.active();
@@ -76,6 +86,7 @@ void Actions::update() {
     allow(exportCheckpoint, state == State::Done && m_controller.summary() && !m_controller.summary()->output_dir.empty()
                                 ? QString()
                                 : tr("There is something to export when a run has finished."));
+    allow(saveReport, m_controller.config().run_dir.empty() ? tr("Nothing has run yet.") : QString());
     allow(openRunFolder, m_controller.config().run_dir.empty() ? tr("Nothing has run yet.") : QString());
     // What a run reads must not change under it; what is on screen belongs to it.
     for (QAction* action : {newProject, openProject, openModel, openDemo}) allow(action, active ? busy : QString());

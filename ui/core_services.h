@@ -17,6 +17,7 @@
 #include "core/recipe/recipe.h"
 #include "core/recipe/recipe_edit.h"
 #include "core/recipe/recipe_values.h"
+#include "core/report/report.h"
 #include "core/report/run_notes.h"
 
 namespace calibench {
@@ -48,6 +49,9 @@ struct CoreServices {
     std::function<RunNotes(const std::filesystem::path& runDir)> readNotes;
     std::function<void(const std::filesystem::path& runDir, const RunNotes&)> writeNotes;
     std::function<PerplexityNote(const RunFacts&, const PerplexityOptions&, const std::optional<PerplexityNote>& known, RunControl&, const std::function<void(double)>&)> measurePerplexity;
+    // Reports (core/report).
+    std::function<Report(const std::vector<std::filesystem::path>& runDirs)> reportOnRuns;
+    std::function<std::string(const Report&)> reportHtml;
     // What quantization does to single modules (core/analysis).
     std::function<std::shared_ptr<const WeightInspection>(const WeightRequest&)> inspectWeight;
     std::function<std::shared_ptr<const InputInspection>(const std::filesystem::path& runDir, const std::string& module)> inspectInput;

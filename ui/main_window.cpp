@@ -41,9 +41,14 @@
 #include "ui/project/samples.h"
 #include "ui/recipe/recipe_panel.h"
 #include "ui/recipe_follower.h"
+#include "ui/report/file_saver.h"
+#include "ui/report/plot_commands.h"
+#include "ui/report/report_commands.h"
 #include "ui/run_endings.h"
 #include "ui/run_log.h"
 #include "ui/run_notifier.h"
+#include "ui/runs/rerun_offer.h"
+#include "ui/runs/runs_page.h"
 #include "ui/theme.h"
 #include "ui/window_menus.h"
 
@@ -66,7 +71,9 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
                                          m_plots->setCurrentTab(layout.tab);
                                      }}, this)),
       m_projects(new ProjectCommands(*m_project, *m_files, m_controller, m_settings, *m_messages, this)),
-      m_autosave(new Autosave(*m_project, m_settings, this)) {
+      m_autosave(new Autosave(*m_project, m_settings, this)),
+      m_rerun(new RerunOffer(m_session, m_controller, m_plots->runsPage()->list(), [this] { return runConfig(); }, this)), m_saver(new FileSaver(m_settings, *m_messages, this)),
+      m_reports(new ReportCommands(*m_actions, *m_saver, m_session, m_controller, this)) {
     setWindowIcon(QIcon(QStringLiteral(":/calibench/icons/calibench.svg")));
     setAcceptDrops(true);
     setDockOptions(AnimatedDocks | AllowTabbedDocks | AllowNestedDocks);
@@ -78,7 +85,9 @@ MainWindow::MainWindow(CoreServices services, Settings& settings, const QString&
     makeMenus(*this, *m_actions, m_settings, *m_project, docks);
     makeToolBar(*this, *m_actions, m_controller);
     connectPanels();
+    connectRuns();
     connectActions();
+    new PlotCommands(*m_actions, *m_saver, m_session, m_controller, this);
     new RunLog(m_controller, m_log, m_warnings, this);
     new RunNotifier(m_controller, m_settings, this);
     new RecipeFollower(m_controller, m_session, m_log, this);
@@ -206,6 +215,21 @@ void MainWindow::connectPanels() {
     });
 }
 
+void MainWindow::connectRuns() {
+    RunsPage* runs = m_plots->runsPage();
+    connect(runs, &RunsPage::showRequested, this, [this](const QString& directory, const QString& model) { m_project->showRun(directory, model); });
+    connect(runs, &RunsPage::failed, this, [this](const QString& sentence) { m_messages->post(Kind::Error, sentence); });
+    connect(runs, &RunsPage::trashed, this, [this](const QString& directory, const QString& title) {
+        m_project->forgetRun(directory);
+        if (toText(m_controller.config().run_dir) == directory) m_controller.clear(m_session.model());
+        m_messages->post(Kind::Info, tr("“%1” is in the trash.").arg(title));
+    });
+    connect(m_project, &ProjectDocument::changed, runs, [this, runs] { runs->setProjectRuns(m_project->runs()); });
+    const auto offer = [this] { m_actions->offerRerun(m_rerun->text(), m_rerun->detail(), m_rerun->obstacle()); };
+    connect(m_rerun, &RerunOffer::changed, this, offer);
+    offer();
+}
+
 void MainWindow::connectActions() {
     connect(m_actions->newProject, &QAction::triggered, m_projects, &ProjectCommands::createNew);
     connect(m_actions->openProject, &QAction::triggered, m_projects, &ProjectCommands::choose);
@@ -224,6 +248,7 @@ void MainWindow::connectActions() {
         dialog->show();
     });
     connect(m_actions->run, &QAction::triggered, this, &MainWindow::startRun);
+    connect(m_actions->rerun, &QAction::triggered, this, &MainWindow::startRerun);
     connect(m_actions->continueRun, &QAction::triggered, &m_controller, &RunController::continueRun);
     connect(m_actions->pause, &QAction::triggered, this, [this] {
         m_controller.state() == State::Paused ? m_controller.requestResume() : m_controller.requestPause();
@@ -290,7 +315,16 @@ RunConfig MainWindow::runConfig() const {
     return config;
 }
 
-void MainWindow::startRun() {
+void MainWindow::startRun() { start(runConfig()); }
+
+void MainWindow::startRerun() {
+    if (!m_rerun->offer()) return;
+    RunConfig config = runConfig();
+    config.reuse = toPath(m_rerun->offer()->directory);
+    start(std::move(config));
+}
+
+void MainWindow::start(RunConfig config) {
     if (m_controller.active() || !m_session.obstacle().isEmpty()) return;
     const QString name = QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-")) + QFileInfo(m_session.modelFolder()).fileName();
     const QDir workspace(m_settings.workspace());
@@ -301,7 +335,6 @@ void MainWindow::startRun() {
         m_messages->post(Kind::Error, tr("The run directory %1 cannot be created. Is its disk full or read-only?").arg(folder));
         return;
     }
-    RunConfig config = runConfig();
     config.run_dir = toPath(folder + QStringLiteral("/run"));
     config.output_dir = toPath(folder + QStringLiteral("/checkpoint"));
     m_controller.start(std::move(config), m_session.model());

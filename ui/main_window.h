@@ -21,8 +21,11 @@ class MessageBar;
 class ModelPanel;
 class PlotsPage;
 class ProjectCommands;
+class FileSaver;
 class ProjectDocument;
 class RecipePanel;
+class ReportCommands;
+class RerunOffer;
 class RunEndings;
 
 /// The window: puts the parts together and answers the commands. What the parts do is theirs.
@@ -44,6 +47,8 @@ public:
     [[nodiscard]] ProjectCommands& projects() { return *m_projects; }
     [[nodiscard]] Autosave& autosave() { return *m_autosave; }
     [[nodiscard]] PlotsPage* plots() const { return m_plots; }
+    [[nodiscard]] FileSaver& saver() { return *m_saver; }
+    [[nodiscard]] ReportCommands& reports() { return *m_reports; }
 
 public Q_SLOTS:
     void openProject(const QString& file);
@@ -54,6 +59,7 @@ public Q_SLOTS:
     void openSample(const QString& recipeFile);
     void openDemo();  ///< the first of the bundled ones, in a new project
     void startRun();
+    void startRerun();  ///< of what changed since an earlier run; ignored when there is none to take blocks over from
 
 protected:
     /// Keeps the palette's shortcut from text fields, which would delete to the end of the line.
@@ -79,6 +85,8 @@ private:
     void openDemoModel(const QString& folder);
     void showPalette();
     void showSettings();
+    void connectRuns();
+    void start(RunConfig config);
     [[nodiscard]] RunConfig runConfig() const;  ///< the session's, on this computer as the settings say
 
     Settings& m_settings;
@@ -99,6 +107,9 @@ private:
     ProjectDocument* m_project;
     ProjectCommands* m_projects;
     Autosave* m_autosave;
+    RerunOffer* m_rerun;
+    FileSaver* m_saver;
+    ReportCommands* m_reports;
     QList<Dock> m_docks;
     CommandPalette* m_palette = nullptr;  ///< made when first asked for, like every dialog
     bool m_closeWhenEnded = false;

@@ -53,6 +53,8 @@ void makeMenus(MainWindow& window, Actions& actions, Settings& settings, Project
     addRecentMenu(file, tr("Recent re&cipes"), [&settings] { return settings.recent(Recent::Recipes); }, [&window](const QString& path) { window.openRecipe(path); });
     file->addActions({actions.saveRecipe, actions.saveRecipeAs});
     file->addSeparator();
+    file->addActions({actions.savePicture, actions.saveNumbers, actions.saveReport});
+    file->addSeparator();
     file->addAction(actions.settings);
     file->addSeparator();
     file->addAction(actions.quit);
@@ -60,7 +62,7 @@ void makeMenus(MainWindow& window, Actions& actions, Settings& settings, Project
     bar->addMenu(tr("&Edit"))->addActions({window.recipePanel()->undoAction(), window.recipePanel()->redoAction()});
 
     QMenu* run = bar->addMenu(tr("&Run"));
-    run->addActions({actions.check, actions.run, actions.continueRun, actions.pause, actions.stop});
+    run->addActions({actions.check, actions.run, actions.rerun, actions.continueRun, actions.pause, actions.stop});
     run->addSeparator();
     run->addActions({actions.exportCheckpoint, actions.openRunFolder});
     addRecentMenu(run, tr("Runs of this p&roject"), [&project] { return QStringList(project.runs().rbegin(), project.runs().rend()); },
@@ -90,6 +92,12 @@ void makeToolBar(MainWindow& window, Actions& actions, const RunController& cont
     qobject_cast<QToolButton*>(bar->widgetForAction(actions.openModel))->setToolButtonStyle(Qt::ToolButtonIconOnly);
     bar->addSeparator();
     bar->addActions({actions.run, actions.pause, actions.stop, actions.exportCheckpoint});
+    auto* ways = new QMenu(bar);
+    ways->setToolTipsVisible(true);
+    ways->addActions({actions.run, actions.rerun, actions.continueRun});
+    auto* runButton = qobject_cast<QToolButton*>(bar->widgetForAction(actions.run));
+    runButton->setMenu(ways);
+    runButton->setPopupMode(QToolButton::MenuButtonPopup);
     bar->addSeparator();
     auto* progress = new ProgressLine(controller);
     progress->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);

@@ -3,6 +3,7 @@
 #include "core/analysis/module_badness.h"
 #include "core/calibration/run.h"
 #include "core/observers/registry.h"
+#include "core/report/run_report.h"
 
 namespace calibench {
 
@@ -30,6 +31,8 @@ CoreServices coreServices() {
             .readNotes = read_notes,
             .writeNotes = write_notes,
             .measurePerplexity = measure_perplexity,
+            .reportOnRuns = report_on_run_dirs,
+            .reportHtml = to_html,
             .inspectWeight = inspect_weight,
             .inspectInput = inspect_input,
             .readOutputErrors = read_output_errors,

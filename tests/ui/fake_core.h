@@ -47,6 +47,21 @@ inline CoreServices fakeCore(bool endless = false) {
     services.presetSchemeNames = [] { return std::vector<std::string>{"W4A16", "W8A8", "MXFP4"}; };
     services.presetScheme = [](const std::string& name) {
         QuantizationScheme scheme;
+        if (name == "FP8_DYNAMIC") {
+            scheme.weights = QuantizationArgs{.num_bits = 8, .type = QuantizationType::Float, .strategy = Strategy::Channel};
+            scheme.input_activations = QuantizationArgs{.num_bits = 8, .type = QuantizationType::Float, .strategy = Strategy::Token, .dynamic = Dynamic::Yes};
+            return scheme;
+        }
+        if (name == "NVFP4") {
+            scheme.weights = QuantizationArgs{.num_bits = 4, .type = QuantizationType::Float, .group_size = 16, .strategy = Strategy::TensorGroup, .scale_dtype = DType::Float8E4M3};
+            scheme.input_activations = scheme.weights;
+            scheme.input_activations->dynamic = Dynamic::Local;
+            return scheme;
+        }
+        if (name.starts_with("MXFP")) {
+            scheme.weights = QuantizationArgs{.num_bits = name[4] - '0', .type = QuantizationType::Float, .group_size = 32, .strategy = Strategy::Group, .scale_dtype = DType::UInt8};
+            return scheme;
+        }
         scheme.weights = QuantizationArgs{.num_bits = name[1] - '0', .group_size = 128, .strategy = Strategy::Group};
         return scheme;
     };
@@ -61,6 +76,21 @@ inline CoreServices fakeCore(bool endless = false) {
     services.withPinned = [](const std::string&, const ModelSummary&, const std::vector<std::string>&) -> std::string {
         throw InputError("The recipe's groups are behind an alias. Write them out to pin modules.");
     };
+    services.checkBeforeRun = [](const RunConfig&, const ServingOptions& serving) {
+        PreflightReport report{.num_quantized = 6, .source_bytes = 6144, .compressed_bytes = 2048, .bits_per_quantized_weight = 4.5};
+        report.serving = {{Diagnostic::Severity::Note, "needs a new GPU"}};
+        if (serving.tensor_parallel > 1) report.serving.push_back({Diagnostic::Severity::Error, "groups are cut"});
+        return report;
+    };
+    services.reportOnRuns = [](const std::vector<std::filesystem::path>& runDirs) {
+        if (runDirs.front().filename() == "damaged") throw InputError("damaged/run.json, line 1: no run. Choose another directory.");
+        const std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"200\" viewBox=\"0 0 720 200\"><rect width=\"720\" height=\"200\" fill=\"#0072b2\"/></svg>";
+        Report report{.title = concat("Report on ", runDirs.size(), " run(s)"), .subtitle = runDirs.front().string(), .sections = {}};
+        report.sections.push_back({.title = "Losses", .level = 1, .blocks = {Paragraph{"What came of it"}, Picture{svg, "A picture"},
+                                   Table{.columns = {{"Module"}, {"SQNR, dB", true}}, .rows = {{"q_proj", "21.5"}}}, Listing{"quant_stage:\n  iters: 3"}}});
+        return report;
+    };
+    services.reportHtml = [](const Report& report) { return "<html>" + report.title + report.subtitle + "</html>"; };
     services.runCalibration = [endless](const RunConfig& config, RunListener& listener, RunControl& control) {
         const ModelSummary model = denseModel(2);
         listener.on_event(startOf(model, 3));
@@ -84,6 +114,9 @@ inline CoreServices fakeCore(bool endless = false) {
         return RunSummary{.seconds = 2, .num_quantized_modules = 6, .output_bytes = 100, .mean_initial_loss_mse = 1e-4, .mean_best_loss_mse = 5e-5,
                           .output_dir = config.output_dir, .run_dir = config.run_dir};
     };
+    services.factsOfRun = [](const std::filesystem::path& directory) -> RunFacts { throw InputError(concat(directory.string(), " holds no run of Calibench.")); };
+    services.readNotes = [](const std::filesystem::path&) { return RunNotes(); };
+    services.writeNotes = [](const std::filesystem::path&, const RunNotes&) {};
     addAnalysis(services);
     return services;
 }

@@ -64,7 +64,8 @@ void HistogramBars::drawClipped(QCPPainter* painter, const ValueGrid& grid) cons
     painter->setPen(QPen(m_clipped, 1, Qt::DashLine));
     for (const QRectF& part : {below, above})
         if (part.width() > 0) painter->fillRect(part, shade);
-    for (const double end : {low, high}) painter->drawLine(QPointF(end, all.top()), QPointF(end, all.bottom()));
+    for (const double end : {low, high})
+        if (end >= all.left() && end <= all.right()) painter->drawLine(QPointF(end, all.top()), QPointF(end, all.bottom()));
 }
 
 void HistogramBars::drawLevels(QCPPainter* painter, size_t index) const {
@@ -75,14 +76,16 @@ void HistogramBars::drawLevels(QCPPainter* painter, size_t index) const {
     const double high = keyAxis()->coordToPixel(grid.levels.empty() ? grid.high : grid.levels.back());
     const double between = grid.levels.size() < 2 ? 0 : (high - low) / static_cast<double>(grid.levels.size() - 1);
     const auto drawAll = [&] {
-        painter->drawLine(QPointF(low, foot), QPointF(high, foot));
+        if (low > all.right() || high < all.left()) return;
+        painter->drawLine(QPointF(std::max(low, all.left()), foot), QPointF(std::min(high, all.right()), foot));
         if (between >= ClosestTicks) {
             for (const double level : grid.levels) {
                 const double x = keyAxis()->coordToPixel(level);
-                painter->drawLine(QPointF(x, foot), QPointF(x, foot - TickLength));
+                if (x >= all.left() && x <= all.right()) painter->drawLine(QPointF(x, foot), QPointF(x, foot - TickLength));
             }
         } else {
-            for (const double end : {low, high}) painter->drawLine(QPointF(end, foot), QPointF(end, foot - TickLength));
+            for (const double end : {low, high})
+                if (end >= all.left() && end <= all.right()) painter->drawLine(QPointF(end, foot), QPointF(end, foot - TickLength));
         }
     };
     painter->setPen(QPen(m_halo, 3));  // the bars are behind

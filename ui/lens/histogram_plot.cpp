@@ -178,4 +178,17 @@ PlotTable HistogramPlot::table() const {
     return table;
 }
 
+PlotTable HistogramPlot::wholeTable() const {
+    PlotTable table{.header = {tr("Values"), tr("From"), tr("To"), tr("Count")}, .rows = {}};
+    for (const Panel& panel : m_panels) {
+        if (!panel.shown) continue;
+        const ValueDistribution& shown = panel.bars->distribution();
+        for (size_t bin = 0; bin < shown.histogram.counts.size(); ++bin) {
+            const double low = shown.histogram.low + static_cast<double>(bin) * shown.histogram.bin_width();
+            table.rows << QStringList{shown.what, PlotTable::cell(low), PlotTable::cell(low + shown.histogram.bin_width()), PlotTable::cell(shown.histogram.counts[bin])};
+        }
+    }
+    return table;
+}
+
 }  // namespace calibench

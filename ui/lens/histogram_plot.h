@@ -33,6 +33,7 @@ public:
     void setScope(Scope scope);
 
     [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] PlotTable wholeTable() const override;  ///< both sides
     [[nodiscard]] int spotAt(const QPointF& pixel) const override;
     [[nodiscard]] QRectF boxOf(int spot) const override;
     [[nodiscard]] QString readoutOf(int spot) const override;

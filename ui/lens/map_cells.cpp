@@ -7,12 +7,14 @@
 #include <utility>
 
 #include "ui/format.h"
+#include "ui/plots/series_painter.h"
 
 namespace calibench {
 
 namespace {
 
 constexpr size_t Shades = 255;          // odd: zero has a shade of its own
+constexpr int MostShapes = 4000;        // in a drawing that keeps them; a finer map is a picture in it
 constexpr double RoomForGroups = 48;    // pixels between two boundaries, below which they hide the values
 
 }  // namespace
@@ -131,6 +133,12 @@ void MapCells::drawTile(QCPPainter* painter, const MapTile& tile, const QImage& 
     const int right = std::clamp(static_cast<int>((all.right() - first.left()) / width) + 2, left, picture.width());
     const int bottom = std::clamp(static_cast<int>((all.bottom() - first.top()) / height) + 2, top, picture.height());
     if (left == right || top == bottom) return;
+    if (keepsShapes(painter) && (right - left) * (bottom - top) <= MostShapes) {
+        for (int row = top; row < bottom; ++row)
+            for (int column = left; column < right; ++column)
+                painter->fillRect(boxOf(extentOf(tile, row * tile.columns + column)) & all, QColor(picture.pixel(column, row)));
+        return;
+    }
     // The last row and column may cover less than the others: what they overhang is not part of the matrix.
     painter->save();
     painter->setClipRect(boxOf(tile.covers) & all, Qt::IntersectClip);

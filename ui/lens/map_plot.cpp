@@ -360,6 +360,19 @@ PlotTable MapPlot::table() const {
     return table;
 }
 
+PlotTable MapPlot::wholeTable() const {
+    PlotTable table{.header = {tr("Form"), tr("Row"), tr("Column"), tr("Rows"), tr("Columns"), tr("%1, of largest magnitude").arg(m_scale->axis()->label())}, .rows = {}};
+    for (size_t i = 0; i < m_slides.size(); ++i) {
+        const MapTile& tile = m_panels[i].cells->detail();
+        for (size_t cell = 0; cell < tile.values.size(); ++cell) {
+            const Extent at = extentOf(tile, static_cast<int64_t>(cell));
+            table.rows << QStringList{m_slides[i].name(), PlotTable::cell(at.row), PlotTable::cell(at.column), PlotTable::cell(at.rows), PlotTable::cell(at.columns),
+                                      PlotTable::cell(static_cast<double>(tile.values[cell]))};
+        }
+    }
+    return table;
+}
+
 void MapPlot::resizeEvent(QResizeEvent* event) {
     Plot::resizeEvent(event);
     fitLabels();

@@ -40,6 +40,8 @@ public:
     [[nodiscard]] bool busy() const { return m_tiles.busy() || m_request.isActive(); }
 
     [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] PlotTable wholeTable() const override;  ///< of both forms; all values would be hundreds of megabytes
+    [[nodiscard]] bool wholeTableIsInSight() const override { return true; }
     [[nodiscard]] int spotAt(const QPointF& pixel) const override;
     [[nodiscard]] QRectF boxOf(int spot) const override;
     [[nodiscard]] QString readoutOf(int spot) const override;

@@ -191,10 +191,18 @@ int OverviewMap::spotBeside(int spot, int columns, int rows) const {
 QString OverviewMap::note() const { return m_cells.empty() ? tr("The modules will show here by block and projection.") : QString(); }
 
 PlotTable OverviewMap::table() const {
+    return tableOf([this](int block) { return m_x->range().contains(block); });
+}
+
+PlotTable OverviewMap::wholeTable() const {
+    return tableOf([](int) { return true; });
+}
+
+PlotTable OverviewMap::tableOf(const std::function<bool(int)>& blockCounts) const {
     PlotTable table{.header = {tr("Module"), tr("Block"), tr("Projection"), m_scale->axis()->label()}, .rows = {}};
     for (size_t i = 0; i < m_cells.size(); ++i) {
         const int block = static_cast<int>(i) % m_blocks;
-        if (m_cells[i].module < 0 || !m_x->range().contains(block)) continue;
+        if (m_cells[i].module < 0 || !blockCounts(block)) continue;
         table.rows << QStringList{moduleOf(static_cast<int>(i)), QString::number(block), m_projections[static_cast<int>(i) / m_blocks],
                                   m_cells[i].value ? PlotTable::cell(*m_cells[i].value) : QString()};
     }

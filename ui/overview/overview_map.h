@@ -2,6 +2,7 @@
 
 #include <QHash>
 
+#include <functional>
 #include <vector>
 
 #include "ui/overview/metric.h"
@@ -31,6 +32,7 @@ public:
     [[nodiscard]] MetricKind metricKind() const { return m_kind; }
 
     [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] PlotTable wholeTable() const override;
     [[nodiscard]] int spotAt(const QPointF& pixel) const override;
     [[nodiscard]] QRectF boxOf(int spot) const override;
     [[nodiscard]] QString readoutOf(int spot) const override;
@@ -52,6 +54,7 @@ private:
         std::optional<double> value;
     };
 
+    [[nodiscard]] PlotTable tableOf(const std::function<bool(int)>& blockCounts) const;
     void makePanel();
     void takeModules();
     void fillCells();

@@ -58,6 +58,11 @@ void LossCurves::drawBehind(QCPPainter* painter) {
     for (const Line& line : all)
         if (line.role == Line::Role::Behind) now.points += attempt(line).losses.size();
     if (now.points == 0) return;
+    if (keepsShapes(painter)) {
+        for (const Line& line : all)
+            if (line.role == Line::Role::Behind) drawSeries(painter, attempt(line).losses, keyAxis(), valueAxis(), now.colour, 1);
+        return;
+    }
 
     // While one block is tuned the others stay as they are: drawn once, and beyond the edges as soon as the view is moved.
     const bool same = now == m_backdrop && std::abs(seen.size() - m_seen.size()) * area.width() < 0.25 * seen.size();

@@ -321,6 +321,17 @@ PlotTable LossPlot::table() const {
     return table;
 }
 
+PlotTable LossPlot::wholeTable() const {
+    PlotTable table{.header = {tr("Block"), tr("Attempt"), tr("Counts"), tr("Iteration"), tr("Loss (mean squared error)")}, .rows = {}};
+    for (int i = 0; i < numBlocks(); ++i) {
+        const BlockRecord& block = m_record.blocks()[static_cast<size_t>(i)];
+        for (int attempt = 0; attempt < static_cast<int>(block.attempts.size()); ++attempt)
+            for (const SeriesPoint& point : block.attempts[static_cast<size_t>(attempt)].losses.points())
+                table.rows << QStringList{QString::number(i), QString::number(attempt + 1), attempt == block.counted() ? tr("yes") : tr("no"), PlotTable::cell(point.x), PlotTable::cell(point.y)};
+    }
+    return table;
+}
+
 PlotTable LossPlot::stripTable() const {
     PlotTable table{.header = {tr("Block"), tr("First loss"), tr("Best loss"), tr("Best iteration"), tr("Attempts"), tr("Attempt that counts")}, .rows = {}};
     const QCPRange seen = m_strip->axis(QCPAxis::atBottom)->range();

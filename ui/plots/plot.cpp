@@ -2,10 +2,12 @@
 
 #include <QAction>
 #include <QApplication>
+#include <QBuffer>
 #include <QClipboard>
 #include <QContextMenuEvent>
 #include <QLabel>
 #include <QMenu>
+#include <QSvgGenerator>
 #include <QToolButton>
 #include <QToolTip>
 #include <QVBoxLayout>
@@ -67,6 +69,11 @@ void Plot::makeActions() {
     m_copyTable = make("copy", tr("Copy as table"), QKeySequence::Copy, tr("Copy the numbers in sight, with all digits and tabs between them"));
     m_copyPicture = make("picture", tr("Copy picture"), Qt::CTRL | Qt::SHIFT | Qt::Key_C, tr("Copy the plot as a picture"));
     m_zoom->setCheckable(true);
+    // In the plot's own menu only: the window's menu bar, and so the command palette, has them for the plot that is looked at.
+    m_savePicture = new QAction(tr("Save picture…"), this);
+    m_saveNumbers = new QAction(tr("Save numbers…"), this);
+    connect(m_savePicture, &QAction::triggered, this, &Plot::savePictureRequested);
+    connect(m_saveNumbers, &QAction::triggered, this, &Plot::saveNumbersRequested);
 
     connect(m_follow, &QAction::triggered, this, &Plot::follow);
     connect(m_whole, &QAction::triggered, this, &Plot::follow);
@@ -230,7 +237,7 @@ void Plot::contextMenuEvent(QContextMenuEvent* event) {
     const int spot = event->reason() == QContextMenuEvent::Mouse ? spotAt(m_canvas->mapFrom(this, event->pos())) : m_pointed;
     if (const QString module = moduleOf(spot); !module.isEmpty())
         menu->addAction(tr("Select %1").arg(module), this, [this, module] { Q_EMIT moduleClicked(module); });
-    menu->addActions({m_copyTable, m_copyPicture});
+    menu->addActions({m_copyTable, m_copyPicture, m_savePicture, m_saveNumbers});
     menu->addSeparator();
     menu->addActions({m_back, m_forward, m_whole, m_zoom});
     extendMenu(menu);
@@ -239,11 +246,41 @@ void Plot::contextMenuEvent(QContextMenuEvent* event) {
 
 void Plot::copyTable() const { QApplication::clipboard()->setText(table().text()); }
 
-void Plot::copyPicture() {
+void Plot::copyPicture() { QApplication::clipboard()->setImage(picture(2)); }
+
+void Plot::drawWithoutMarks(const std::function<void()>& draw) const {
     QCPLayer* marks = m_marks->layer();
     marks->setVisible(false);
-    QApplication::clipboard()->setPixmap(m_canvas->toPixmap(0, 0, 2));
+    draw();
     marks->setVisible(true);
+}
+
+QImage Plot::picture(double scale) const {
+    QImage image;
+    drawWithoutMarks([&] { image = m_canvas->toPixmap(m_canvas->width(), m_canvas->height(), scale).toImage(); });
+    image.setDevicePixelRatio(1);
+    return image;
+}
+
+QSize Plot::pictureSize() const { return m_canvas->size(); }
+
+QByteArray Plot::svg() const {
+    QByteArray bytes;
+    QBuffer buffer(&bytes);
+    QSvgGenerator generator;
+    generator.setOutputDevice(&buffer);
+    generator.setSize(m_canvas->size());
+    generator.setViewBox(m_canvas->rect());
+    generator.setResolution(m_canvas->logicalDpiX());
+    generator.setTitle(accessibleName());
+    drawWithoutMarks([&] {
+        QCPPainter painter;
+        painter.begin(&generator);
+        painter.setModes(QCPPainter::pmVectorized | QCPPainter::pmNoCaching);  // labels are text, not pictures of it
+        m_canvas->toPainter(&painter, m_canvas->width(), m_canvas->height());
+        painter.end();
+    });
+    return bytes;
 }
 
 void Plot::changeEvent(QEvent* event) {

@@ -2,6 +2,8 @@
 
 #include <QWidget>
 
+#include <functional>
+
 #include "ui/plots/plot_table.h"
 #include "ui/plots/plot_theme.h"
 
@@ -40,6 +42,15 @@ public:
     [[nodiscard]] QString readoutAt(const QPointF& pixel) const { return readoutOf(spotAt(pixel)); }
     /// What is in sight, as numbers: of the panel that holds the spot pointed at, where there are several.
     [[nodiscard]] virtual PlotTable table() const = 0;
+    /// All that the plot shows, in sight or not, of every panel.
+    [[nodiscard]] virtual PlotTable wholeTable() const { return table(); }
+    /// All of it would be too much: wholeTable() has no more than what is in sight.
+    [[nodiscard]] virtual bool wholeTableIsInSight() const { return false; }
+
+    /// As it is seen, without the marks of what is pointed at and selected. `scale`: pixels for each one on the screen.
+    [[nodiscard]] QImage picture(double scale) const;
+    [[nodiscard]] QSize pictureSize() const;  ///< at scale 1
+    [[nodiscard]] QByteArray svg() const;
 
     [[nodiscard]] virtual int spotAt(const QPointF& pixel) const = 0;
     [[nodiscard]] virtual QRectF boxOf(int spot) const = 0;  ///< where it is drawn, in pixels; empty when it is out of sight
@@ -53,6 +64,8 @@ public Q_SLOTS:
 
 Q_SIGNALS:
     void moduleClicked(const QString& module);
+    void savePictureRequested();
+    void saveNumbersRequested();
 
 protected:
     virtual void rebuild() = 0;             ///< record -> what is drawn, and PlotView::setWhole
@@ -80,6 +93,7 @@ protected:
 
 private:
     void makeActions();
+    void drawWithoutMarks(const std::function<void()>& draw) const;
     void rebuildNow();
     void viewChanged();
     void hover(const QMouseEvent* event);
@@ -93,6 +107,7 @@ private:
     QHBoxLayout* m_options;
     int m_countOptions = 0;  ///< they stand left in the row, the buttons right
     QAction *m_follow = nullptr, *m_back = nullptr, *m_forward = nullptr, *m_whole = nullptr, *m_zoom = nullptr, *m_copyTable = nullptr, *m_copyPicture = nullptr;
+    QAction *m_savePicture, *m_saveNumbers;
     PlotTheme m_theme;
     QString m_selected;
     int m_pointed = -1;

@@ -29,9 +29,8 @@ void RangePainter::Box::fill(ColumnRaster& raster, uint8_t colour) const {
     for (int column = first; column < end; ++column) raster.fill(column, from, to, colour);
 }
 
-void RangePainter::Box::outline(ColumnRaster& raster, uint8_t colour) const {
-    const Box sides[] = {{left, left + 1, top, bottom}, {right - 1, right, top, bottom}, {left, right, top, top + 1}, {left, right, bottom - 1, bottom}};
-    for (const Box& side : sides) side.fill(raster, colour);
+std::array<RangePainter::Box, 4> RangePainter::Box::edges() const {
+    return {{{left, left + 1, top, bottom}, {right - 1, right, top, bottom}, {left, right, top, top + 1}, {left, right, bottom - 1, bottom}}};
 }
 
 RangePainter::Box RangePainter::boxOf(double key, double low, double high, double width) const {
@@ -44,6 +43,11 @@ void RangePainter::draw(QCPPainter* painter) {
     constexpr uint8_t Highlight = 1;
     std::vector<QRgb> palette{0, m_highlight.rgb()};
     ColumnRaster raster(m_panel->size(), pixelRatio(painter));
+    const auto fill = [&](const Box& box, uint8_t colour) {
+        if (!keepsShapes(painter)) return box.fill(raster, colour);
+        const QRectF rect(m_panel->left() + box.left, m_panel->top() + box.top, box.right - box.left, std::max(1.0, box.bottom - box.top));
+        painter->fillRect(rect & QRectF(m_panel->rect()), QColor(palette[colour]));
+    };
     const QCPAxis* x = m_panel->axis(QCPAxis::atBottom);
     const double pixelsPerUnit = x->coordToPixel(1) - x->coordToPixel(0);
     std::vector<Box> moving;
@@ -59,13 +63,14 @@ void RangePainter::draw(QCPPainter* painter) {
                 continue;
             }
             const int paler = bar.fresh ? 1 : 0;
-            boxOf(bar.key, bar.min, bar.max, width).fill(raster, static_cast<uint8_t>(shade + paler + 1));
-            boxOf(bar.key, bar.low, bar.high, width).fill(raster, static_cast<uint8_t>(shade + paler));
+            fill(boxOf(bar.key, bar.min, bar.max, width), static_cast<uint8_t>(shade + paler + 1));
+            fill(boxOf(bar.key, bar.low, bar.high, width), static_cast<uint8_t>(shade + paler));
             if (bar.moving) moving.push_back(boxOf(bar.key, bar.min, bar.max, width + 4));
         }
     }
-    for (const Box& box : moving) box.outline(raster, Highlight);
-    painter->drawImage(m_panel->topLeft(), raster.picture(palette));
+    for (const Box& box : moving)
+        for (const Box& edge : box.edges()) fill(edge, Highlight);
+    if (!keepsShapes(painter)) painter->drawImage(m_panel->topLeft(), raster.picture(palette));
     painter->setPen(QPen(m_highlight, 2));
     for (const double key : crosses) drawCross(painter, key);
 }

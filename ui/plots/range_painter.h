@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "ui/plots/column_raster.h"
@@ -8,8 +9,8 @@
 
 namespace calibench {
 
-/// Draws the bars of all projections of one panel into one picture: as rectangles of a painter thousands of them take several
-/// frames. A range that is not finite is a cross at the zero line.
+/// Draws the bars of all projections of one panel into one picture, since as rectangles of a painter thousands of them take several
+/// frames; into a drawing that keeps its shapes as rectangles. A range that is not finite is a cross at the zero line.
 class RangePainter : public QCPLayerable {
 public:
     /// `bars` must outlive the drawing; later ones lie on top.
@@ -27,7 +28,7 @@ private:
     struct Box {
         double left, right, top, bottom;
         void fill(ColumnRaster& raster, uint8_t colour) const;
-        void outline(ColumnRaster& raster, uint8_t colour) const;
+        [[nodiscard]] std::array<Box, 4> edges() const;
     };
 
     [[nodiscard]] Box boxOf(double key, double low, double high, double width) const;

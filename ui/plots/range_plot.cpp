@@ -352,12 +352,20 @@ QString RangePlot::note() const {
 }
 
 PlotTable RangePlot::table() const {
+    const QCPRange seen = m_panels[0].rect->axis(QCPAxis::atBottom)->range();
+    return tableOf([&](size_t module) { return (shown(module, Tap::Weight) || shown(module, Tap::Input)) && seen.contains(m_places.key(module)); });
+}
+
+PlotTable RangePlot::wholeTable() const {
+    return tableOf([this](size_t module) { return m_record.modules()[module].weight || m_record.modules()[module].input; });
+}
+
+PlotTable RangePlot::tableOf(const std::function<bool(size_t)>& counts) const {
     PlotTable table{.header = {tr("Module"), tr("Block"), tr("Projection"), tr("Weight min"), tr("Weight max"), tr("Weight 0.1 %"), tr("Weight 99.9 %"),
                                tr("Input min"), tr("Input max"), tr("Input 0.1 %"), tr("Input 99.9 %")},
                     .rows = {}};
-    const QCPRange seen = m_panels[0].rect->axis(QCPAxis::atBottom)->range();
     for (size_t i = 0; i < m_record.modules().size(); ++i) {
-        if ((!shown(i, Tap::Weight) && !shown(i, Tap::Input)) || !seen.contains(m_places.key(i))) continue;
+        if (!counts(i)) continue;
         const ModuleRecord& module = m_record.modules()[i];
         QStringList row{QString::fromStdString(module.name), QString::number(module.block), QString::fromStdString(module.projection)};
         for (const Tap tap : {Tap::Weight, Tap::Input}) {

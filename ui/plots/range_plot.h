@@ -39,6 +39,7 @@ public:
     [[nodiscard]] bool projectionShown(const QString& projection) const { return !m_hidden.contains(projection); }
 
     [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] PlotTable wholeTable() const override;  ///< hidden projections too
     [[nodiscard]] int spotAt(const QPointF& pixel) const override;
     [[nodiscard]] QRectF boxOf(int spot) const override;
     [[nodiscard]] QString readoutOf(int spot) const override;
@@ -70,6 +71,7 @@ private:
     void wrapLegend();
     [[nodiscard]] Symlog scaleFor(const Panel& panel) const;
     [[nodiscard]] RangeBars* barsOf(Panel& panel, size_t projection);
+    [[nodiscard]] PlotTable tableOf(const std::function<bool(size_t)>& counts) const;
     [[nodiscard]] bool shown(size_t module, Tap tap) const;  ///< it has a bar, and its projection is not hidden
     [[nodiscard]] QRectF boxOf(const Panel& panel, size_t module) const;
 

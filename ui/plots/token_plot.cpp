@@ -281,13 +281,20 @@ QString TokenPlot::note() const {
     return m_record.started() && none ? tr("Token counts will show here as soon as the first block is observed.") : QString();
 }
 
-PlotTable TokenPlot::table() const {
+PlotTable TokenPlot::table() const { return tableOf(m_x->range(), m_y->range()); }
+
+PlotTable TokenPlot::wholeTable() const {
+    const QCPRange all(-0.5, static_cast<double>(std::max<size_t>(m_record.modules().size(), m_grid.tokens.size())));
+    return tableOf(all, all);
+}
+
+PlotTable TokenPlot::tableOf(const QCPRange& columns, const QCPRange& rows) const {
     PlotTable table;
     if (isMap()) {
         table.header = {tr("Block"), tr("Expert"), tr("Tokens"), tr("Share of the block"), tr("Times the mean")};
         for (int block = 0; block < m_grid.blocks; ++block)
             for (int expert = 0; expert < m_grid.experts; ++expert)
-                if (m_y->range().contains(block) && m_x->range().contains(expert) && m_grid.at(block, expert) != TokenGrid::Unknown)
+                if (rows.contains(block) && columns.contains(expert) && m_grid.at(block, expert) != TokenGrid::Unknown)
                     table.rows << QStringList{QString::number(block), QString::number(expert), PlotTable::cell(m_grid.at(block, expert)),
                                               PlotTable::cell(m_grid.shareOfBlock(block, expert)), PlotTable::cell(m_grid.timesMean(block, expert))};
         return table;
@@ -295,7 +302,7 @@ PlotTable TokenPlot::table() const {
     table.header = {tr("Module"), tr("Block"), tr("Projection"), tr("Tokens")};
     for (size_t i = 0; i < m_record.modules().size(); ++i) {
         const ModuleRecord& module = m_record.modules()[i];
-        if (m_x->range().contains(static_cast<double>(i)) && module.tokens)
+        if (columns.contains(static_cast<double>(i)) && module.tokens)
             table.rows << QStringList{QString::fromStdString(module.name), QString::number(module.block), QString::fromStdString(module.projection),
                                       PlotTable::cell(*module.tokens)};
     }

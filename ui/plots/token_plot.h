@@ -9,6 +9,7 @@ class QCPAxisRect;
 class QCPColorMap;
 class QCPColorScale;
 class QCPGraph;
+class QCPRange;
 class QSpinBox;
 
 namespace calibench {
@@ -32,6 +33,7 @@ public:
     [[nodiscard]] int threshold() const;
 
     [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] PlotTable wholeTable() const override;
     [[nodiscard]] int spotAt(const QPointF& pixel) const override;
     [[nodiscard]] QRectF boxOf(int spot) const override;
     [[nodiscard]] QString readoutOf(int spot) const override;
@@ -48,6 +50,7 @@ protected:
     [[nodiscard]] QString note() const override;
 
 private:
+    [[nodiscard]] PlotTable tableOf(const QCPRange& columns, const QCPRange& rows) const;
     [[nodiscard]] bool isMap() const { return m_record.numExperts() > 0; }
     void makePanel();
     void makeScale();
