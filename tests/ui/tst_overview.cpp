@@ -273,6 +273,12 @@ private Q_SLOTS:
         QCOMPARE(page->table()->selectionModel()->selectedRows().size(), 3);
         w->session().selectModule(w->session().pickedModules().front());  // one of them, from a plot
         QCOMPARE(tree->selectedModules(), w->session().pickedModules());
+        page->findChild<QLineEdit*>()->setText(QStringLiteral("down_proj"));
+        w->session().selectModule(QStringLiteral("model.layers.0.self_attn.q_proj"));  // which the filter hides
+        page->table()->selectAll();
+        QCOMPARE(w->session().pickedModules(), (QStringList{QStringLiteral("model.layers.0.mlp.down_proj"), Down1}));
+        QCOMPARE(w->session().selectedModule(), Down1);  // the worst of them
+        QCOMPARE(page->table()->selectionModel()->selectedRows().size(), 2);
         tree->filter()->setText(QStringLiteral("re:.*k_proj"));
         tree->filter()->clear();
         QCOMPARE(tree->selectedModules(), w->session().pickedModules());

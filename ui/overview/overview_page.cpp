@@ -232,7 +232,8 @@ void OverviewPage::showSelection(const QString& module) {
     const QModelIndex index = m_filtered->mapFromSource(m_model->indexOf(module));
     if (!index.isValid() || index.row() == m_table->currentIndex().row()) return;
     const QScopedValueRollback following(m_following, true);
-    m_table->setCurrentIndex(index);
+    const bool picked = m_table->selectionModel()->isSelected(index);  // with others, which stay so
+    m_table->selectionModel()->setCurrentIndex(index, picked ? QItemSelectionModel::NoUpdate : QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
     m_table->scrollTo(index);
 }
 
@@ -244,10 +245,14 @@ void OverviewPage::takeSelection() {
 void OverviewPage::takePicked() {
     if (m_following) return;
     QList<int> rows = selectedRows();
+    if (rows.isEmpty()) return m_session.pickModules({});
+    const auto nameOf = [this](int row) { return m_model->index(row, 0).data(OverviewModel::ModuleRole).toString(); };
+    const QString first = nameOf(rows.front());
     std::sort(rows.begin(), rows.end());
     QStringList modules;
-    for (const int row : rows) modules << m_model->index(row, 0).data(OverviewModel::ModuleRole).toString();
+    for (const int row : rows) modules << nameOf(row);
     m_session.pickModules(modules);
+    if (!modules.contains(m_session.selectedModule())) m_session.selectModule(first);  // Select all leaves the current row where it was, which a filter may hide
 }
 
 QList<int> OverviewPage::selectedRows() const {
