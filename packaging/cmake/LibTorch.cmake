@@ -71,14 +71,11 @@ add_library(calibench_torch INTERFACE)
 target_include_directories(calibench_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(calibench_torch INTERFACE ${TORCH_LIBRARIES})
 
-# Our OpenMP loops must run on LibTorch's own threads: a wheel brings its OpenMP runtime along, and a second one in the
-# process would keep a second set of threads spinning beside the first.
+# LibTorch's own: a wheel brings its OpenMP runtime along, and a second one in the process would keep a second set of threads.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-file(GLOB _torch_openmp ${TORCH_INSTALL_PREFIX}/lib/libgomp*.so*)
-add_library(calibench_openmp INTERFACE)
-if(_torch_openmp)
-    list(GET _torch_openmp 0 _torch_openmp)
-    target_link_libraries(calibench_openmp INTERFACE ${_torch_openmp})
+file(GLOB CALIBENCH_OPENMP_RUNTIME ${TORCH_INSTALL_PREFIX}/lib/libgomp*.so*)
+if(CALIBENCH_OPENMP_RUNTIME)
+    list(GET CALIBENCH_OPENMP_RUNTIME 0 CALIBENCH_OPENMP_RUNTIME)
 else()
-    target_link_libraries(calibench_openmp INTERFACE ${OpenMP_CXX_LIBRARIES})
+    set(CALIBENCH_OPENMP_RUNTIME ${OpenMP_CXX_LIBRARIES})
 endif()
