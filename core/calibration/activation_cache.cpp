@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/text.h"
+#include "core/kernels/recycled.h"
 #include "core/models/memory_map.h"
 
 namespace calibench {
@@ -37,7 +38,8 @@ at::Tensor ActivationCache::make(at::IntArrayRef sizes, const at::TensorOptions&
     const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
     const int64_t bytes = c10::multiply_integers(sizes) * static_cast<int64_t>(c10::elementSize(type));
     if (state_->max_bytes > 0 && state_->in_memory + bytes > state_->max_bytes) return make_in_file(sizes, type, static_cast<size_t>(bytes));
-    const at::Tensor kept = at::empty(sizes, options);
+    // Among the small things on the heap they would leave holes that the next ones do not fit into.
+    const at::Tensor kept = options.device().is_cpu() ? recycled(sizes, options) : at::empty(sizes, options);
     state_->in_memory += bytes;
     return at::from_blob(kept.data_ptr(), sizes, [kept, bytes, state = state_](void*) { state->in_memory -= bytes; }, options);
 }

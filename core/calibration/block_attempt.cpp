@@ -10,6 +10,7 @@
 #include "core/autoround/opt_rtn.h"
 #include "core/base/text.h"
 #include "core/calibration/linear_store.h"
+#include "core/kernels/cpu/squared_error.h"
 #include "core/observers/fused_groups.h"
 #include "core/quantization/activation_quantizer.h"
 
@@ -32,6 +33,18 @@ std::set<size_t> tunings_of(const ModulePlans& modules) {
     for (const auto& [name, module] : modules)
         if (module.tuning) used.insert(*module.tuning);
     return used;
+}
+
+/// The sum of (exact - approximate)^2 [samples, seq, hidden] over the positions that count, which usually follow one another.
+double noise_of(const at::Tensor& exact, const at::Tensor& approximate, const at::Tensor& mask) {
+    const at::Tensor kept = mask.to(at::kCPU).flatten(), all[] = {exact.flatten(0, 1), approximate.flatten(0, 1)};
+    const bool* counts = kept.const_data_ptr<bool>();
+    double noise = 0;
+    for (int64_t begin = 0, end = 0; begin < kept.numel(); begin = end) {
+        for (end = begin + 1; end < kept.numel() && counts[end] == counts[begin];) ++end;
+        if (counts[begin]) noise += squared_error(all[0].slice(0, begin, end), all[1].slice(0, begin, end)).noise;
+    }
+    return noise;
 }
 
 }  // namespace
@@ -114,9 +127,9 @@ void BlockAttempt::round_to_nearest() {
 /// From here on every planned Linear rounds its activations as a reader of the checkpoint will.
 void BlockAttempt::quantize_activations() {
     const at::ScalarType compute = place_.plan.model->options().dtype;
-    for (const auto& [name, module] : recipe_.modules) {
-        round_activations(place_.block.linear(name), module.scheme, activations_.at(name), compute);
-    }
+    SharedQuantizers inputs;
+    for (const auto& [name, module] : recipe_.modules)
+        round_activations(place_.block.linear(name), module.scheme, activations_.at(name), compute, inputs);
 }
 
 QParams BlockAttempt::cache_qparams(Observer* observer) const {
@@ -251,16 +264,15 @@ at::Tensor BlockAttempt::propagate() {
     }
     put_in();
     place_.reporter.enter_stage("propagating");
-    double squared_error = 0;
+    double noise = 0;
     outputs_ = forward_all(place_.block.block(), states.quantized_inputs, place_.plan, place_.reporter,
                            [&](int64_t begin, const at::Tensor& batch) {
                                const auto rows = [&](const at::Tensor& all) { return all.slice(0, begin, begin + batch.size(0)); };
                                const at::Tensor reference = rows(states.outputs);
-                               const at::Tensor error = batch.to(at::kFloat) - reference.to(batch.device(), at::kFloat);
+                               noise += noise_of(reference.to(batch.device()), batch, rows(states.loss_mask));
                                place_.plan.activations->set_aside(reference);
-                               squared_error += at::sum(error.square().mean(-1) * rows(states.loss_mask), at::kDouble).item<double>();
                            });
-    const double loss = squared_error / static_cast<double>(states.loss_mask.sum().item<int64_t>());
+    const double loss = noise / static_cast<double>(states.loss_mask.sum().item<int64_t>() * outputs_.size(-1));
     if (!std::isfinite(loss)) {
         place_.reporter.warnings().see_outputs_not_finite(place_.block.block().name());
         place_.reporter.send_warnings();

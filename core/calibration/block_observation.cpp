@@ -130,18 +130,20 @@ void BlockObservation::make_observers(const ModulePlans& modules) {
 }
 
 void BlockObservation::watch(const ModulePlans& modules, bool statistics_too) {
+    const auto min_max = std::make_shared<LastMinMax>();
     for (Linear* linear : block_.block().linears()) {
         InputStatistics* watched = statistics_too ? &statistics_[linear->name] : nullptr;
         const auto plan = modules.find(linear->name);
         const ModuleObservers* observers = plan == modules.end() || plan->second.expert >= 0 ? nullptr : &observers_.at(linear->name);
         InputSketches* sketcher = statistics_too ? sketcher_.get() : nullptr;
-        linear->on_input = [watched, observers, sketcher, name = linear->name](const at::Tensor& input) {
+        linear->on_input = [watched, observers, sketcher, min_max, name = linear->name](const at::Tensor& input) {
             if (watched) {
                 if (sketcher) {
                     const auto [min, max] = sketcher->see(name, input);
                     watched->range.observe(input, min, max);
-                } else {
-                    watched->range.observe(input);
+                } else if (input.numel() > 0) {
+                    const auto [min, max] = min_max->of(input);
+                    watched->range.observe(input, min, max);
                 }
                 watched->counter->record_observed_tokens(input);
             }

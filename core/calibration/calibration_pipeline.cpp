@@ -217,7 +217,8 @@ void CalibrationPipeline::calibrate_head() {
     }
     const at::Tensor weight = source.tensor(owner + ".weight").to(head.weight.device());
     if (plan_.head->tuning) {
-        round_activations(head, plan_.head->scheme, observers.activations(weight.scalar_type()), plan_.model->options().dtype);
+        SharedQuantizers inputs;
+        round_activations(head, plan_.head->scheme, observers.activations(weight.scalar_type()), plan_.model->options().dtype, inputs);
         store_outer(head, weight, *plan_.head, observers, tune_head(plan_, head, hidden_, loss_mask_, reporter_));
     } else {
         store_outer(head, weight, *plan_.head, observers);

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/kernels/frozen_weights.h"
+
 namespace calibench {
 
 FloatBlock::FloatBlock(DecoderBlock& block) : block_(block) {
@@ -23,6 +25,7 @@ void FloatBlock::put_back() {
 }
 
 void pass_all(DecoderBlock& block, const at::Tensor& inputs, const RunPlan& plan, RunReporter& reporter, const OnBatch& on_batch) {
+    const FrozenWeights frozen;
     const int64_t count = inputs.size(0);
     for (int64_t begin = 0; begin < count; begin += plan.batch_size) {
         reporter.checkpoint();

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "core/observers/registry.h"
-#include "core/quantization/activation_quantizer.h"
 
 namespace calibench {
 
@@ -50,8 +49,8 @@ QParams observed_qparams(Observer& observer, std::optional<at::ScalarType> dtype
     return {dtype ? scale.to(*dtype) : scale, zero_point, global_scale};
 }
 
-void round_activations(Linear& linear, const QuantizationScheme& scheme, const ModuleQParams& stored, at::ScalarType dtype) {
-    if (scheme.input_activations) linear.transform_input = make_activation_quantizer(*scheme.input_activations, as_read(stored.input, dtype));
+void round_activations(Linear& linear, const QuantizationScheme& scheme, const ModuleQParams& stored, at::ScalarType dtype, SharedQuantizers& inputs) {
+    if (scheme.input_activations) linear.transform_input = inputs.make(*scheme.input_activations, as_read(stored.input, dtype));
     if (scheme.output_activations) linear.transform_output = make_activation_quantizer(*scheme.output_activations, as_read(stored.output, dtype));
 }
 

@@ -7,6 +7,7 @@
 #include "core/calibration/run_plan.h"
 #include "core/checkpoint/compressor.h"
 #include "core/observers/observer.h"
+#include "core/quantization/activation_quantizer.h"
 
 namespace calibench {
 
@@ -36,8 +37,9 @@ struct ModuleObservers {
 /// What an observer has found, its scale in `dtype` if one is given.
 [[nodiscard]] QParams observed_qparams(Observer& observer, std::optional<at::ScalarType> dtype = {});
 
-/// From here on the Linear rounds its inputs and outputs as a reader of the checkpoint will, who computes in `dtype`.
-void round_activations(Linear& linear, const QuantizationScheme& scheme, const ModuleQParams& stored, at::ScalarType dtype);
+/// From here on the Linear rounds its inputs and outputs as a reader of the checkpoint will, who computes in `dtype`. `inputs` are those of
+/// the Linears around it.
+void round_activations(Linear& linear, const QuantizationScheme& scheme, const ModuleQParams& stored, at::ScalarType dtype, SharedQuantizers& inputs);
 
 /// As a reader of the checkpoint computes with them in `dtype`.
 [[nodiscard]] QParams as_read(const QParams& stored, at::ScalarType dtype);

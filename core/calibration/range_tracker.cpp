@@ -18,10 +18,22 @@ namespace calibench {
 /// A weight is observed once, so its percentiles may rest on more values than an input's.
 static constexpr int64_t weight_sample_size = 65536;
 
+static std::pair<double, double> min_max_of(const at::Tensor& values) {
+    const auto [low, high] = group_min_max(values.detach().contiguous().view({1, 1, -1}));
+    return {low.item<double>(), high.item<double>()};
+}
+
+std::pair<double, double> LastMinMax::of(const at::Tensor& values) {
+    if (last_._unsafe_get_target() == values.unsafeGetTensorImpl()) return min_max_;
+    min_max_ = min_max_of(values);
+    last_ = c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>(values.getIntrusivePtr());
+    return min_max_;
+}
+
 void RangeTracker::observe(const at::Tensor& values) {
     if (values.numel() == 0) return;
-    const auto [low, high] = group_min_max(values.detach().contiguous().view({1, 1, -1}));
-    observe(values, low.item<double>(), high.item<double>());
+    const auto [min, max] = min_max_of(values);
+    observe(values, min, max);
 }
 
 void RangeTracker::observe(const at::Tensor& values, double min, double max) {

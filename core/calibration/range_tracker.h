@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -33,6 +34,16 @@ private:
     int64_t sample_size_;
     std::optional<ValueRange> extremes_;
     std::vector<float> sample_;  ///< finite values only
+};
+
+/// Min and max of tensors of which one may come several times in a row, as the input of query, key and value does: found once.
+class LastMinMax {
+public:
+    [[nodiscard]] std::pair<double, double> of(const at::Tensor& values);
+
+private:
+    c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl> last_{c10::intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>()};
+    std::pair<double, double> min_max_;  ///< of the last; it is told by identity, and not kept alive
 };
 
 /// The range of a Linear's weight. Throws RunError naming module and count when it holds NaN or infinity: no scale must come of them.

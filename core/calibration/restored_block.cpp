@@ -32,9 +32,8 @@ private:
 };
 
 /// Of what `base_name` ("input", "output", "k", "v") stands for.
-ActivationQuantizer stored_quantizer(const TensorLookup& stored, const std::string& base_name, const QuantizationArgs& args, at::ScalarType compute) {
-    const QParams qparams{stored(base_name + "_scale"), stored(base_name + "_zero_point"), stored(base_name + "_global_scale")};
-    return make_activation_quantizer(args, as_read(qparams, compute));
+QParams stored_qparams(const TensorLookup& stored, const std::string& base_name, at::ScalarType compute) {
+    return as_read({stored(base_name + "_scale"), stored(base_name + "_zero_point"), stored(base_name + "_global_scale")}, compute);
 }
 
 at::Tensor read_weight(const TensorLookup& stored, const std::string& module, const ModulePlan& plan, const ComputeOptions& options) {
@@ -48,20 +47,22 @@ at::Tensor read_weight(const TensorLookup& stored, const std::string& module, co
 void restore(DecoderBlock& block, const FinishedBlock& finished, const RunPlan& plan) {
     const ComputeOptions& options = plan.model->options();
     const StoredTensors tensors(finished, options.device);
+    SharedQuantizers inputs;
     for (Linear* linear : block.linears()) {
         const auto found = finished.modules.find(linear->name);
         if (found == finished.modules.end()) continue;
         const QuantizationScheme& scheme = found->second.scheme;
         const TensorLookup stored = tensors.under(linear->name);
         if (found->second.format != CompressionFormat::Dense) linear->weight = read_weight(stored, linear->name, found->second, options);
-        if (scheme.input_activations) linear->transform_input = stored_quantizer(stored, "input", *scheme.input_activations, options.dtype);
-        if (scheme.output_activations) linear->transform_output = stored_quantizer(stored, "output", *scheme.output_activations, options.dtype);
+        if (scheme.input_activations) linear->transform_input = inputs.make(*scheme.input_activations, stored_qparams(stored, "input", options.dtype));
+        if (scheme.output_activations)
+            linear->transform_output = make_activation_quantizer(*scheme.output_activations, stored_qparams(stored, "output", options.dtype));
     }
     KeyValueTaps* taps = block.key_value_taps();
     if (!plan.kv_cache || !taps) return;
     const TensorLookup stored = tensors.under(block.name() + ".self_attn");
-    taps->key.transform = stored_quantizer(stored, "k", *plan.kv_cache, options.dtype);
-    taps->value.transform = stored_quantizer(stored, "v", *plan.kv_cache, options.dtype);
+    taps->key.transform = make_activation_quantizer(*plan.kv_cache, stored_qparams(stored, "k", options.dtype));
+    taps->value.transform = make_activation_quantizer(*plan.kv_cache, stored_qparams(stored, "v", options.dtype));
 }
 
 /// The outputs of the float block, to the bit as the run had them: it watched every projection, and a block that is watched computes

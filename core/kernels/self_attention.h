@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/kernels/projection_input.h"
+
 namespace calibench {
 
 /// The first half of a decoder block, y = x + output(attention(query(n), key(n), value(n))) with n = rms_norm(x): causal, with rotary
@@ -29,11 +31,18 @@ struct SelfAttentionGradients {
     at::Tensor query, key, value, output;
 };
 
+/// What is done with the inputs of its projections: query, key and value take in one tensor.
+struct SelfAttentionTaps {
+    ProjectionInput query, key, value, output;
+};
+
 /// Forward and backward in a few passes: products of some tokens, or of the heads that share keys, after another while they are in the
 /// cache. Scores that the causal rule hides are not computed.
 struct SelfAttentionKernels {
     /// x, y [batch, seq, hidden], contiguous. `states` null: nothing is kept.
     void (*forward)(const SelfAttentionWeights& weights, const at::Tensor& x, at::Tensor& y, SelfAttentionStates* states);
+    /// To the same bits where the taps change nothing.
+    void (*tapped_forward)(const SelfAttentionWeights& weights, const at::Tensor& x, const SelfAttentionTaps& taps, at::Tensor& y);
     void (*backward)(const SelfAttentionWeights& weights, const at::Tensor& x, const SelfAttentionStates& states, const at::Tensor& grad_y,
                      SelfAttentionGradients& gradients);
 };

@@ -1,6 +1,7 @@
 #include "core/models/attention.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "core/models/fused_halves.h"
 #include "core/models/fused_ops.h"
@@ -44,9 +45,11 @@ at::Tensor Attention::forward(const at::Tensor& hidden, const SequenceContext& c
 }
 
 at::Tensor Attention::residual_forward(const at::Tensor& hidden, const RmsNorm& norm, const SequenceContext& context) const {
-    const bool may_be_fused = q_proj.is_untouched() && k_proj.is_untouched() && v_proj.is_untouched() && o_proj.is_plain() && !q_norm &&
-                              !k_norm && !taps.key.in_use() && !taps.value.in_use();
-    if (may_be_fused && make_attention_mask(context.attention_mask, window, hidden.size(1), hidden.device()).causal_only) {
+    const auto all = [this](auto is) { return is(q_proj) && is(k_proj) && is(v_proj) && is(o_proj); };
+    const bool untouched = all([](const Linear& linear) { return linear.is_untouched(); });
+    const bool may_be_tapped = !c10::GradMode::is_enabled() && all([](const Linear& linear) { return linear.has_free_output(); });
+    const bool is_usual = !o_proj.bias.defined() && !q_norm && !k_norm && !taps.key.in_use() && !taps.value.in_use();
+    if (is_usual && (untouched || may_be_tapped) && make_attention_mask(context.attention_mask, window, hidden.size(1), hidden.device()).causal_only) {
         const auto angles = rotary->angles(context.position_ids, hidden.size(1), hidden.scalar_type(), hidden.device());
         const SelfAttentionWeights weights{
             .norm = norm.weight,
@@ -62,7 +65,9 @@ at::Tensor Attention::residual_forward(const at::Tensor& hidden, const RmsNorm& 
             .key_bias = k_proj.bias,
             .value_bias = v_proj.bias,
         };
-        if (const auto y = fused_attention_half(weights, hidden)) return *y;
+        const auto y = untouched ? fused_attention_half(weights, hidden)
+                                 : fused_attention_half(weights, hidden, {q_proj.tap(), k_proj.tap(), v_proj.tap(), o_proj.tap()});
+        if (y) return *y;
     }
     return hidden + forward(norm.forward(hidden), context);
 }

@@ -1,6 +1,7 @@
 #include "core/models/feed_forward.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "core/models/fused_halves.h"
 
@@ -15,8 +16,15 @@ at::Tensor GatedMlp::forward(const at::Tensor& hidden) const {
 
 at::Tensor GatedMlp::residual_forward(const at::Tensor& hidden, const RmsNorm& norm) const {
     static const GatedActivation silu = find_gated_activation("silu");
-    if (activation_ == silu && gate_.is_plain() && up_.is_plain() && down_.is_plain()) {
-        if (const auto y = fused_mlp_half({norm.weight, gate_.weight, up_.weight, down_.weight, norm.eps}, hidden)) return *y;
+    const auto all = [this](auto is) { return is(gate_) && is(up_) && is(down_); };
+    const bool is_usual = activation_ == silu && all([](const Linear& linear) { return !linear.bias.defined(); });
+    const bool untouched = all([](const Linear& linear) { return linear.is_untouched(); });
+    const bool may_be_tapped = !c10::GradMode::is_enabled() && all([](const Linear& linear) { return linear.has_free_output(); });
+    if (is_usual && (untouched || may_be_tapped)) {
+        const GatedMlpWeights weights{norm.weight, gate_.weight, up_.weight, down_.weight, norm.eps};
+        const auto y = untouched ? fused_mlp_half(weights, hidden)
+                                 : fused_mlp_half(weights, hidden, {gate_.tap(), up_.tap(), down_.tap()});
+        if (y) return *y;
     }
     return FeedForward::residual_forward(hidden, norm);
 }

@@ -113,6 +113,24 @@ std::optional<at::Tensor> fused_mlp_half(const GatedMlpWeights& weights, const a
                           any_requires_grad({x, weights.gate, weights.up, weights.down}));
 }
 
+std::optional<at::Tensor> fused_mlp_half(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMlpTaps& taps) {
+    const GatedMlpKernels* kernels = gated_mlp_kernels(weights, x);
+    if (!kernels) return std::nullopt;
+    const at::NoGradGuard no_grad;
+    at::Tensor y = recycled(x.sizes(), x.options());
+    kernels->tapped_forward(weights, x.contiguous(), taps, y);
+    return y;
+}
+
+std::optional<at::Tensor> fused_attention_half(const SelfAttentionWeights& weights, const at::Tensor& x, const SelfAttentionTaps& taps) {
+    const SelfAttentionKernels* kernels = self_attention_kernels(weights, x);
+    if (!kernels) return std::nullopt;
+    const at::NoGradGuard no_grad;
+    at::Tensor y = recycled(x.sizes(), x.options());
+    kernels->tapped_forward(weights, x.contiguous(), taps, y);
+    return y;
+}
+
 std::optional<at::Tensor> fused_attention_half(const SelfAttentionWeights& weights, const at::Tensor& x) {
     if (!self_attention_kernels(weights, x)) return std::nullopt;
     return AttentionHalf::apply(x.contiguous(), weights.query, weights.key, weights.value, weights.output, weights,

@@ -14,7 +14,10 @@ namespace calibench {
 
 /// x + mlp(rms_norm(x)), or nothing where core/kernels has no kernels for these.
 [[nodiscard]] std::optional<at::Tensor> fused_mlp_half(const GatedMlpWeights& weights, const at::Tensor& x);
+/// The same without gradients: the inputs of its projections pass through taps on their way.
+[[nodiscard]] std::optional<at::Tensor> fused_mlp_half(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMlpTaps& taps);
 /// x + attention(rms_norm(x)), causal, x [batch, seq, hidden]; or nothing where core/kernels has no kernels for these.
 [[nodiscard]] std::optional<at::Tensor> fused_attention_half(const SelfAttentionWeights& weights, const at::Tensor& x);
+[[nodiscard]] std::optional<at::Tensor> fused_attention_half(const SelfAttentionWeights& weights, const at::Tensor& x, const SelfAttentionTaps& taps);
 
 }  // namespace calibench

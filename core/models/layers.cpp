@@ -9,10 +9,19 @@
 namespace calibench {
 
 at::Tensor Linear::forward(const at::Tensor& input) const {
-    if (on_input) on_input(input);
-    const at::Tensor output = fused_linear(transform_input ? transform_input(input) : input, weight, bias);
+    const at::Tensor output = fused_linear(enter(input), weight, bias);
     if (on_output) on_output(output);
     return transform_output ? transform_output(output) : output;
+}
+
+at::Tensor Linear::enter(const at::Tensor& input) const {
+    if (on_input) on_input(input);
+    return transform_input ? transform_input(input) : input;
+}
+
+ProjectionInput Linear::tap() const {
+    if (!on_input && !transform_input) return nullptr;
+    return [this](const at::Tensor& input) { return enter(input); };
 }
 
 at::Tensor StateTap::pass(const at::Tensor& states) const {

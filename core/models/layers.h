@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/kernels/projection_input.h"
+
 namespace calibench {
 
 /// y = x W^T + b of one projection: the unit that quantization works on. The tuner replaces `weight` by a fake-quantized,
@@ -24,10 +26,14 @@ struct Linear {
     std::function<at::Tensor(const at::Tensor& output)> transform_output = {};
 
     [[nodiscard]] at::Tensor forward(const at::Tensor& input) const;
+    /// What its weight is multiplied with: the input, which is watched here, as it is transformed.
+    [[nodiscard]] at::Tensor enter(const at::Tensor& input) const;
+    /// For a fused half that is told of nothing else; null where nobody watches or transforms the input.
+    [[nodiscard]] ProjectionInput tap() const;
     /// Nobody watches or changes what goes through.
-    [[nodiscard]] bool is_untouched() const { return !on_input && !transform_input && !on_output && !transform_output; }
-    /// Nothing but the product with its weight.
-    [[nodiscard]] bool is_plain() const { return is_untouched() && !bias.defined(); }
+    [[nodiscard]] bool is_untouched() const { return !on_input && !transform_input && has_free_output(); }
+    /// The same of what comes out.
+    [[nodiscard]] bool has_free_output() const { return !on_output && !transform_output; }
 };
 
 /// A place where attention's states [batch, heads, seq, head_dim] can be watched and changed.

@@ -1,13 +1,18 @@
 #include "core/kernels/cpu/bf16_operands.h"
 
+#include "core/kernels/frozen_weights.h"
+
 #if defined(CALIBENCH_BF16_PRODUCTS)
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "core/kernels/cpu/bf16_residual.h"
 #include "core/kernels/recycled.h"
 
 namespace calibench::cpu::bf16 {
@@ -19,6 +24,10 @@ struct Block {
     int64_t size = 0;
 };
 thread_local std::vector<Block> blocks;
+
+/// By the weight's first element; the weight is kept too, so that nothing else comes to lie there.
+thread_local int freezers = 0;
+thread_local std::map<const void*, std::pair<at::Tensor, Packed>> kept_transposes;
 
 /// Of a gradient that one thread computes at once: its sums and the operands of `depth` tokens fit the second-level cache.
 constexpr int64_t tile_rows = 192, tile_columns = 9 * panel_columns, depth = 512;
@@ -82,12 +91,15 @@ Packed Packed::plain(const at::Tensor& weight) {
 }
 
 Packed Packed::transposed(const at::Tensor& weight) {
+    const auto kept = kept_transposes.find(weight.const_data_ptr());
+    if (kept != kept_transposes.end() && kept->second.first.sizes() == weight.sizes()) return kept->second.second;
     const int64_t n = weight.size(0), k = weight.size(1);
     const Packed packed(k, n, weight.options());
     share_out(n / 32, [&](int64_t i) {
         const auto [panel, width] = packed.panel(i * 32 / panel_columns * panel_columns);
         pack_columns(elements(weight) + i * 32 * k, k, k, const_cast<uint16_t*>(panel) + 2 * (i * 32 % panel_columns), width);
     });
+    if (freezers > 0) kept_transposes.insert_or_assign(weight.const_data_ptr(), std::pair(weight, packed));
     return packed;
 }
 
@@ -106,6 +118,17 @@ void Packed::put(const uint16_t* from, int64_t stride, int64_t rows, int64_t col
 void multiply(Left left, const Packed& right, int64_t rows, int64_t k, Sums sums, bool add, int64_t from) {
     for (int64_t column = 0; column < right.columns(); column += panel_columns)
         multiply(left, right.panel(column, from), rows, k, {sums.rows + column, sums.stride}, add);
+}
+
+at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight, double eps) {
+    const int64_t features = x.size(-1), tokens = x.numel() / features, chunk_tokens = chunk_of(tokens);
+    const at::Tensor all = recycled(x.sizes(), x.options()), inverse_rms = recycled({tokens}, x.options().dtype(at::kFloat));
+    share_out((tokens + chunk_tokens - 1) / chunk_tokens, [&](int64_t chunk) {
+        const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
+        normalize(elements(x) + token * features, elements(weight), eps, rows, features, mutable_elements(all) + token * features, features,
+                  inverse_rms.mutable_data_ptr<float>() + token);
+    });
+    return all;
 }
 
 TransposedStates::TransposedStates(int64_t tokens, int64_t columns, const at::TensorOptions& options)
@@ -134,5 +157,23 @@ void weight_gradients(const std::vector<WeightGradient>& gradients, int64_t toke
 }
 
 }  // namespace calibench::cpu::bf16
+
+namespace calibench {
+
+FrozenWeights::FrozenWeights() { ++cpu::bf16::freezers; }
+FrozenWeights::~FrozenWeights() {
+    if (--cpu::bf16::freezers == 0) cpu::bf16::kept_transposes.clear();
+}
+
+}  // namespace calibench
+
+#else
+
+namespace calibench {
+
+FrozenWeights::FrozenWeights() = default;
+FrozenWeights::~FrozenWeights() = default;
+
+}  // namespace calibench
 
 #endif

@@ -40,7 +40,7 @@ class Packed {
 public:
     Packed(int64_t k, int64_t n, const at::TensorOptions& options);
     Packed(at::Tensor panels, int64_t k, int64_t n) : panels_(std::move(panels)), k_(k), n_(n) {}
-    /// A weight as it is, or its transpose.
+    /// A weight as it is, or its transpose; under FrozenWeights the transpose is kept.
     [[nodiscard]] static Packed plain(const at::Tensor& weight);
     [[nodiscard]] static Packed transposed(const at::Tensor& weight);
 
@@ -57,6 +57,9 @@ private:
     at::Tensor panels_;
     int64_t k_, n_;
 };
+
+/// rms_norm(x) of all rows, each in its place.
+[[nodiscard]] at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight, double eps);
 
 /// sums[rows, right.columns()] (+)= left * right, the right operand from its row `from` on.
 void multiply(Left left, const Packed& right, int64_t rows, int64_t k, Sums sums, bool add = false, int64_t from = 0);

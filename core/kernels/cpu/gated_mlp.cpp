@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include <ATen/ATen.h>
 
@@ -123,6 +124,41 @@ void forward(const GatedMlpWeights& weights, const at::Tensor& x, at::Tensor& y,
     });
 }
 
+void tapped_forward(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMlpTaps& taps, at::Tensor& y) {
+    const Sizes sizes(weights, x);
+    const auto [tokens, hidden, intermediate, chunk_tokens] = sizes;
+    const Packed gate = Packed::transposed(weights.gate), up = Packed::transposed(weights.up), down = Packed::transposed(weights.down);
+    const at::Tensor normed = normalized(x, weights.norm, weights.eps);
+    const at::Tensor gate_input = tapped(normed, taps.gate), up_input = tapped(normed, taps.up);
+    std::vector<int64_t> shape = x.sizes().vec();
+    shape.back() = intermediate;
+    const at::Tensor activated = recycled(shape, x.options());
+    share_out(sizes.chunks(), [&](int64_t chunk) {
+        const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
+        Scratch scratch;
+        float* gate_sums = scratch.floats(chunk_tokens * panel_columns);
+        float* up_sums = scratch.floats(chunk_tokens * panel_columns);
+        for (int64_t column = 0; column < intermediate; column += panel_columns) {
+            const Right gate_panel = gate.panel(column), up_panel = up.panel(column);
+            multiply({elements(gate_input) + token * hidden, hidden}, gate_panel, rows, hidden, {gate_sums, gate_panel.width});
+            multiply({elements(up_input) + token * hidden, hidden}, up_panel, rows, hidden, {up_sums, up_panel.width});
+            PanelOfTokens{rows, gate_panel.width, intermediate}.activate(
+                gate_sums, up_sums, mutable_elements(activated) + token * intermediate + column, nullptr, nullptr);
+        }
+    });
+    const at::Tensor down_input = tapped(activated, taps.down);
+    share_out(sizes.chunks(), [&](int64_t chunk) {
+        const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
+        Scratch scratch;
+        float* sums = scratch.floats(chunk_tokens * hidden);
+        for (int64_t begin = 0; begin < intermediate; begin += group_columns) {
+            multiply({elements(down_input) + token * intermediate + begin, intermediate}, down, rows,
+                     std::min(group_columns, intermediate - begin), {sums, hidden}, begin > 0, begin);
+        }
+        add_residual(sums, elements(x) + token * hidden, rows * hidden, mutable_elements(y) + token * hidden);
+    });
+}
+
 void backward(const GatedMlpWeights& weights, const at::Tensor& x, const GatedMlpStates& states, const at::Tensor& grad_y,
               GatedMlpGradients& gradients) {
     const Sizes sizes(weights, x);
@@ -180,7 +216,7 @@ namespace calibench {
 
 const GatedMlpKernels* gated_mlp_kernels(const GatedMlpWeights& weights, const at::Tensor& x) {
 #if defined(CALIBENCH_BF16_PRODUCTS)
-    static const GatedMlpKernels kernels{cpu::forward, cpu::backward};
+    static const GatedMlpKernels kernels{cpu::forward, cpu::tapped_forward, cpu::backward};
     if (cpu::fits(weights, x)) return &kernels;
 #endif
     return nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <ATen/ATen.h>
 
@@ -103,57 +104,116 @@ void attend(const Sizes& sizes, int64_t sample, int64_t group, const SelfAttenti
     }
 }
 
+/// The projections of some tokens to their heads.
+struct Projections {
+    const SelfAttentionWeights& weights;
+    const Sizes& sizes;
+    const SelfAttentionStates& states;
+    Packed query = Packed::transposed(weights.query), key = Packed::transposed(weights.key), value = Packed::transposed(weights.value);
+
+    /// `sums` is for the chunk's results of one head.
+    void to_queries(Left input, int64_t token, int64_t rows, float* sums) const {
+        project(input, token, rows, sums, query, weights.query_bias, sizes.heads, states.query, true);
+    }
+    void to_keys(Left input, int64_t token, int64_t rows, float* sums) const {
+        project(input, token, rows, sums, key, weights.key_bias, sizes.groups, states.key, true);
+    }
+    void to_values(Left input, int64_t token, int64_t rows, float* sums) const {
+        project(input, token, rows, sums, value, weights.value_bias, sizes.groups, states.value, false);
+    }
+
+private:
+    void project(Left input, int64_t token, int64_t rows, float* sums, const Packed& weight, const at::Tensor& bias, int64_t count,
+                 const at::Tensor& results, bool is_rotated) const {
+        const int64_t head_dim = sizes.head_dim;
+        for (int64_t head = 0; head < count; ++head) {
+            multiply_head(input, weight, head, head_dim, rows, sizes.hidden, sums);
+            if (bias.defined()) add_bias(elements(bias) + head * head_dim, rows, head_dim, sums);
+            sizes.by_sample(token, rows, [&](int64_t row, int64_t first, int64_t part) {
+                uint16_t* to = mutable_elements(results) + sizes.state_at(count, head, first);
+                if (is_rotated)
+                    rotate(sums + row * head_dim, angles_from(first, weights, sizes), part, to);
+                else
+                    narrow(sums + row * head_dim, head_dim, part, head_dim, to, head_dim);
+            });
+        }
+    }
+};
+
+SelfAttentionStates make_states(const Sizes& sizes, const at::TensorOptions& options, bool for_backward) {
+    const auto empty = [&](int64_t count) { return recycled({count}, options); };
+    const int64_t tokens = sizes.tokens, width = sizes.heads * sizes.head_dim, shared = sizes.groups * sizes.head_dim;
+    return {.inverse_rms = recycled({tokens}, options.dtype(at::kFloat)),
+            .normed = for_backward ? TransposedStates(tokens, sizes.hidden, options).states() : at::Tensor(),
+            .mixed = for_backward ? empty(tokens * width) : at::Tensor(),
+            .query = empty(tokens * width),
+            .key = empty(tokens * shared),
+            .value = empty(tokens * shared),
+            .probabilities = empty(sizes.batch * sizes.heads * sizes.seq * sizes.seq)};
+}
+
+void attend_all(const Sizes& sizes, const SelfAttentionStates& states, const at::Tensor& mixed) {
+    share_out(sizes.batch * sizes.groups, [&](int64_t item) { attend(sizes, item / sizes.groups, item % sizes.groups, states, mixed); });
+}
+
+void project_output(const SelfAttentionWeights& weights, const Sizes& sizes, const at::Tensor& x, const at::Tensor& mixed, at::Tensor& y,
+                    const std::optional<Packed>& kept) {
+    const int64_t hidden = sizes.hidden, width = sizes.heads * sizes.head_dim;
+    const Packed output = Packed::transposed(weights.output);
+    share_out(sizes.chunks(), [&](int64_t chunk) {
+        const int64_t token = chunk * sizes.chunk_tokens, rows = std::min(sizes.chunk_tokens, sizes.tokens - token);
+        Scratch scratch;
+        float* sums = scratch.floats(sizes.chunk_tokens * hidden);
+        const uint16_t* states_in = elements(mixed) + token * width;
+        if (kept) kept->put(states_in, width, rows, width, token, 0);
+        multiply({states_in, width}, output, rows, width, {sums, hidden});
+        add_residual(sums, elements(x) + token * hidden, rows * hidden, mutable_elements(y) + token * hidden);
+    });
+}
+
 void forward(const SelfAttentionWeights& weights, const at::Tensor& x, at::Tensor& y, SelfAttentionStates* kept) {
     const Sizes sizes(weights, x);
-    const int64_t tokens = sizes.tokens, hidden = sizes.hidden, head_dim = sizes.head_dim, width = sizes.heads * head_dim;
-    const int64_t chunk_tokens = sizes.chunk_tokens;
-    const Packed query = Packed::transposed(weights.query), key = Packed::transposed(weights.key),
-                 value = Packed::transposed(weights.value), output = Packed::transposed(weights.output);
-    const auto empty = [&](int64_t count) { return recycled({count}, x.options()); };
-    const SelfAttentionStates states{recycled({tokens}, x.options().dtype(at::kFloat)),
-                                     kept ? TransposedStates(tokens, hidden, x.options()).states() : at::Tensor(),
-                                     kept ? empty(tokens * width) : at::Tensor(),
-                                     empty(tokens * width),
-                                     empty(tokens * sizes.groups * head_dim),
-                                     empty(tokens * sizes.groups * head_dim),
-                                     empty(sizes.batch * sizes.heads * sizes.seq * sizes.seq)};
-    const at::Tensor mixed = empty(tokens * width);
+    const int64_t tokens = sizes.tokens, hidden = sizes.hidden, width = sizes.heads * sizes.head_dim, chunk_tokens = sizes.chunk_tokens;
+    const SelfAttentionStates states = make_states(sizes, x.options(), kept != nullptr);
+    const Projections projections{weights, sizes, states};
+    const at::Tensor mixed = recycled({tokens * width}, x.options());
     share_out(sizes.chunks(), [&](int64_t chunk) {
         const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token), stride = spread(hidden);
         Scratch scratch;
         uint16_t* normed = scratch.halves(chunk_tokens * stride);
-        float* sums = scratch.floats(chunk_tokens * head_dim);
+        float* sums = scratch.floats(chunk_tokens * sizes.head_dim);
         normalize(elements(x) + token * hidden, elements(weights.norm), weights.eps, rows, hidden, normed, stride,
                   states.inverse_rms.mutable_data_ptr<float>() + token);
         if (kept) TransposedStates(states.normed).put(normed, stride, rows, hidden, token, 0);
-        const auto project = [&](const Packed& weight, const at::Tensor& bias, int64_t count, const at::Tensor& results, bool is_rotated) {
-            for (int64_t head = 0; head < count; ++head) {
-                multiply_head({normed, stride}, weight, head, head_dim, rows, hidden, sums);
-                if (bias.defined()) add_bias(elements(bias) + head * head_dim, rows, head_dim, sums);
-                sizes.by_sample(token, rows, [&](int64_t row, int64_t first, int64_t part) {
-                    uint16_t* to = mutable_elements(results) + sizes.state_at(count, head, first);
-                    if (is_rotated)
-                        rotate(sums + row * head_dim, angles_from(first, weights, sizes), part, to);
-                    else
-                        narrow(sums + row * head_dim, head_dim, part, head_dim, to, head_dim);
-                });
-            }
-        };
-        project(query, weights.query_bias, sizes.heads, states.query, true);
-        project(key, weights.key_bias, sizes.groups, states.key, true);
-        project(value, weights.value_bias, sizes.groups, states.value, false);
+        projections.to_queries({normed, stride}, token, rows, sums);
+        projections.to_keys({normed, stride}, token, rows, sums);
+        projections.to_values({normed, stride}, token, rows, sums);
     });
-    share_out(sizes.batch * sizes.groups, [&](int64_t item) { attend(sizes, item / sizes.groups, item % sizes.groups, states, mixed); });
-    share_out(sizes.chunks(), [&](int64_t chunk) {
-        const int64_t token = chunk * chunk_tokens, rows = std::min(chunk_tokens, tokens - token);
-        Scratch scratch;
-        float* sums = scratch.floats(chunk_tokens * hidden);
-        const uint16_t* states_in = elements(mixed) + token * width;
-        if (kept) Packed(states.mixed, tokens, width).put(states_in, width, rows, width, token, 0);
-        multiply({states_in, width}, output, rows, width, {sums, hidden});
-        add_residual(sums, elements(x) + token * hidden, rows * hidden, mutable_elements(y) + token * hidden);
-    });
+    attend_all(sizes, states, mixed);
+    project_output(weights, sizes, x, mixed, y, kept ? std::optional(Packed(states.mixed, tokens, width)) : std::nullopt);
     if (kept) *kept = states;
+}
+
+void tapped_forward(const SelfAttentionWeights& weights, const at::Tensor& x, const SelfAttentionTaps& taps, at::Tensor& y) {
+    const Sizes sizes(weights, x);
+    const SelfAttentionStates states = make_states(sizes, x.options(), /*for_backward=*/false);
+    const Projections projections{weights, sizes, states};
+    const at::Tensor mixed = recycled({sizes.batch, sizes.seq, sizes.heads * sizes.head_dim}, x.options());
+    {
+        const at::Tensor normed = normalized(x, weights.norm, weights.eps);
+        const at::Tensor query_input = tapped(normed, taps.query), key_input = tapped(normed, taps.key), value_input = tapped(normed, taps.value);
+        share_out(sizes.chunks(), [&](int64_t chunk) {
+            const int64_t token = chunk * sizes.chunk_tokens, rows = std::min(sizes.chunk_tokens, sizes.tokens - token);
+            Scratch scratch;
+            float* sums = scratch.floats(sizes.chunk_tokens * sizes.head_dim);
+            const auto input = [&](const at::Tensor& all) { return Left{elements(all) + token * sizes.hidden, sizes.hidden}; };
+            projections.to_queries(input(query_input), token, rows, sums);
+            projections.to_keys(input(key_input), token, rows, sums);
+            projections.to_values(input(value_input), token, rows, sums);
+        });
+    }
+    attend_all(sizes, states, mixed);
+    project_output(weights, sizes, x, tapped(mixed, taps.output), y, std::nullopt);
 }
 
 /// The gradients of one sample's heads that share keys, as right operands of the weights' gradients and, where wanted, by token.
@@ -306,7 +366,7 @@ namespace calibench {
 
 const SelfAttentionKernels* self_attention_kernels(const SelfAttentionWeights& weights, const at::Tensor& x) {
 #if defined(CALIBENCH_BF16_PRODUCTS)
-    static const SelfAttentionKernels kernels{cpu::forward, cpu::backward};
+    static const SelfAttentionKernels kernels{cpu::forward, cpu::tapped_forward, cpu::backward};
     if (cpu::fits(weights, x)) return &kernels;
 #endif
     return nullptr;

@@ -19,6 +19,8 @@ private Q_SLOTS:
     void attention_data();
     void attention();
     void frozenWeightsGetNoGradient();
+    void tapsThatChangeNothing();
+    void tapsThatRound();
     void threadsDoNotChangeABit();
     void unusualOnesAreLeftToPlainOperations_data();
     void unusualOnesAreLeftToPlainOperations();
@@ -182,6 +184,51 @@ void TestFusedHalves::frozenWeightsGetNoGradient() {
     const auto with_input = torch::autograd::grad({*fused_attention_half(attention, states)}, {states, attention.key}, {grad_states});
     const auto without = torch::autograd::grad({*fused_attention_half(attention, states.detach())}, {attention.key}, {grad_states});
     QVERIFY(with_input[1].equal(without[0]));
+}
+
+/// Whoever watches changes no bit, and sees what the projections take in.
+void TestFusedHalves::tapsThatChangeNothing() {
+    const at::NoGradGuard no_grad;
+    Random random;
+    const GatedMlpWeights mlp = mlpWeights(random, 96, 1120);
+    const SelfAttentionWeights attention = attentionWeights(random, {2, 288, 96, 3, 1, 32});
+    const at::Tensor x = random({2, 288, 96});
+    const auto plain = fused_attention_half(attention, x);
+    if (!plain) QSKIP("this processor does not multiply bfloat16");
+    std::map<std::string, at::Tensor> seen;
+    const auto watch = [&seen](const char* name) {
+        return [&seen, name](const at::Tensor& input) { return seen[name] = input; };
+    };
+    QVERIFY(fused_attention_half(attention, x, {watch("query"), nullptr, watch("value"), watch("output")})->equal(*plain));
+    QVERIFY(fused_attention_half(attention, x, {})->equal(*plain));
+    QVERIFY(seen.at("query").is_same(seen.at("value")));
+    COMPARE_CLOSE(seen.at("query"), plainNorm(x.to(at::kDouble), attention.norm, attention.eps));
+    COMPARE_CLOSE(x.to(at::kDouble) + at::linear(seen.at("output").to(at::kDouble), attention.output.to(at::kDouble)), *plain);
+
+    const at::Tensor y = *fused_mlp_half(mlp, x);
+    QVERIFY(fused_mlp_half(mlp, x, {watch("gate"), watch("up"), watch("down")})->equal(y));
+    QVERIFY(seen.at("gate").is_same(seen.at("up")));
+    COMPARE_CLOSE(seen.at("gate"), plainNorm(x.to(at::kDouble), mlp.norm, mlp.eps));
+    COMPARE_CLOSE(x.to(at::kDouble) + at::linear(seen.at("down").to(at::kDouble), mlp.down.to(at::kDouble)), y);
+}
+
+/// Each projection multiplies with what its own tap gave.
+void TestFusedHalves::tapsThatRound() {
+    const at::NoGradGuard no_grad;
+    Random random;
+    const GatedMlpWeights mlp = mlpWeights(random, 96, 160);
+    SelfAttentionWeights attention = attentionWeights(random, {1, 64, 96, 2, 2, 32});
+    const at::Tensor x = random({1, 64, 96});
+    const auto times = [](double factor) {
+        return [factor](const at::Tensor& input) { return input * factor; };
+    };
+    const auto tapped = fused_attention_half(attention, x, {times(2), times(0.5), times(-1), times(4)});
+    if (!tapped) QSKIP("this processor does not multiply bfloat16");
+    for (const auto& [weight, factor] : {std::pair(&attention.query, 2.0), {&attention.key, 0.5}, {&attention.value, -1.0}, {&attention.output, 4.0}})
+        *weight = *weight * factor;  // powers of two: no bit is rounded otherwise
+    QVERIFY(tapped->equal(*fused_attention_half(attention, x)));
+    const GatedMlpWeights scaled{mlp.norm, mlp.gate * 2, mlp.up * 0.5, mlp.down * -4, mlp.eps};
+    QVERIFY(fused_mlp_half(mlp, x, {times(2), times(0.5), times(-4)})->equal(*fused_mlp_half(scaled, x)));
 }
 
 void TestFusedHalves::threadsDoNotChangeABit() {

@@ -9,6 +9,7 @@
 #include "core/kernels/cpu/column_range.h"
 #include "core/kernels/cpu/group_rounding.h"
 #include "core/kernels/cpu/squared_error.h"
+#include "core/quantization/activation_quantizer.h"
 #include "core/quantization/packing.h"
 
 using namespace calibench;
@@ -35,6 +36,26 @@ class RoundingLoops : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void quantizers_that_round_alike_round_once() {
+        QuantizationArgs args;
+        args.num_bits = 8;
+        args.strategy = Strategy::Tensor;
+        const auto scale = [](double value) { return QParams{at::full({1}, value), {}, {}}; };
+        SharedQuantizers shared;
+        const ActivationQuantizer query = shared.make(args, scale(0.1)), key = shared.make(args, scale(0.1)), other = shared.make(args, scale(0.2));
+        const at::Tensor x = random_values({3, 64}, 1), expected = make_activation_quantizer(args, scale(0.1))(x);
+        const at::Tensor rounded = query(x);
+        QVERIFY(same_bits(rounded, expected));
+        QVERIFY(key(x).is_same(rounded));
+        QVERIFY(same_bits(other(x), make_activation_quantizer(args, scale(0.2))(x)));
+        for (uint64_t seed = 2; seed < 20; ++seed) {  // what comes where another tensor lay is not taken for it
+            const at::Tensor next = random_values({3, 64}, seed);
+            QVERIFY(same_bits(query(next), make_activation_quantizer(args, scale(0.1))(next)));
+        }
+        const at::Tensor tuned = x.clone().requires_grad_();
+        QVERIFY(query(tuned).requires_grad() && !query(tuned).is_same(query(tuned)));
+    }
+
     void values_are_rounded_as_by_tensor_operations_data() {
         QTest::addColumn<at::ScalarType>("dtype");
         QTest::addColumn<int>("runs");
