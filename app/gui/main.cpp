@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "app/gui/core_services.h"
+#include "app/gui/display.h"
 #include "app/gui/resource_folder.h"
 #include "app/gui/startup_report.h"
 #include "ui/english_plurals.h"
@@ -127,6 +128,7 @@ void takeScreenshot(MainWindow& window, const QString& file, bool afterRun) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (!haveDisplay(argc, argv)) return 1;
     QApplication app(argc, argv);
     QApplication::setApplicationName(QStringLiteral("calibench"));
     QApplication::setApplicationDisplayName(QStringLiteral("Calibench"));
