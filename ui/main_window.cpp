@@ -224,6 +224,11 @@ void MainWindow::connectRuns() {
         if (toText(m_controller.config().run_dir) == directory) m_controller.clear(m_session.model());
         m_messages->post(Kind::Info, tr("“%1” is in the trash.").arg(title));
     });
+    connect(runs, &RunsPage::reportRequested, this, [this](const QStringList& directories) {
+        std::vector<std::filesystem::path> runDirs;
+        for (const QString& directory : directories) runDirs.push_back(toPath(directory));
+        m_reports->save(runDirs);
+    });
     connect(m_project, &ProjectDocument::changed, runs, [this, runs] { runs->setProjectRuns(m_project->runs()); });
     const auto offer = [this] { m_actions->offerRerun(m_rerun->text(), m_rerun->detail(), m_rerun->obstacle()); };
     connect(m_rerun, &RerunOffer::changed, this, offer);

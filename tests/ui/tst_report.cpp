@@ -4,8 +4,10 @@
 #include "tests/ui/save_dialog.h"
 #include "ui/actions.h"
 #include "ui/format.h"
+#include "ui/panels/plots_page.h"
 #include "ui/report/report_commands.h"
 #include "ui/report/report_pdf.h"
+#include "ui/runs/runs_page.h"
 
 using namespace calibench;
 using namespace calibench::test;
@@ -65,7 +67,7 @@ private Q_SLOTS:
     void severalRunsAreComparedAndDamagedOnesNamed() {
         TestWindow w(*m_folder);
         QAction compare;
-        connect(&compare, &QAction::triggered, this, [&w] { w->reports().save({"/runs/a", "/runs/b"}); });
+        connect(&compare, &QAction::triggered, this, [&w] { Q_EMIT w->plots()->runsPage()->reportRequested({QStringLiteral("/runs/a"), QStringLiteral("/runs/b")}); });
         QVERIFY(saveBy(w, &compare, m_folder->file("both.html")).contains(QStringLiteral("Saved")));
         QVERIFY(m_folder->read("both.html").contains("Report on 2 run(s)"));
         QAction damaged;

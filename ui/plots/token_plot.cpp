@@ -54,6 +54,8 @@ void TokenPlot::makePanel() {
     m_cells = new TokenCells(m_x, m_y);
     m_line = plot->addGraph(m_x, m_y);
     m_line->setLineStyle(QCPGraph::lsStepCenter);
+    m_dots = plot->addGraph(m_x, m_y);
+    m_dots->setLineStyle(QCPGraph::lsNone);
 }
 
 void TokenPlot::makeScale() {
@@ -105,6 +107,7 @@ void TokenPlot::rebuild() {
     m_map->setVisible(map);
     m_cells->setVisible(map);
     m_line->setVisible(!map);
+    m_dots->setVisible(!map);
     showScale(map);
     m_thresholdRow->setVisible(map);
     for (QCPAxis* axis : {m_x, m_y}) axis->grid()->setVisible(!map);
@@ -180,16 +183,21 @@ void TokenPlot::rebuildLine() {
             m_labels << (module.block >= 0 ? tr("%1 %2").arg(module.block).arg(QString::fromStdString(module.projection))
                                            : QString::fromStdString(module.projection));
     }
-    QVector<double> keys, values;
+    QVector<double> keys, values, knownKeys, knownValues;
     double most = 0;
     for (const ModuleRecord& module : modules) {
         keys << static_cast<double>(keys.size());
         values << (module.tokens ? static_cast<double>(*module.tokens) : std::nan(""));
+        if (module.tokens) {
+            knownKeys << keys.last();
+            knownValues << values.last();
+        }
         most = std::max(most, module.tokens ? static_cast<double>(*module.tokens) : 0.0);
     }
     m_line->setData(keys, values, true);
+    m_dots->setData(knownKeys, knownValues, true);
     const bool room = modules.size() < 300;  // more dots than this are a thick line
-    m_line->setScatterStyle(room ? QCPScatterStyle(QCPScatterStyle::ssDisc, theme().accent, 5) : QCPScatterStyle());
+    m_dots->setScatterStyle(room ? QCPScatterStyle(QCPScatterStyle::ssDisc, theme().accent, 5) : QCPScatterStyle());
     m_x->setLabel(tr("Module, in model order (block and projection)"));
     m_y->setLabel(tr("Tokens seen"));
     m_x->setTicker(QSharedPointer<IndexTicker>::create(m_labels));

@@ -69,7 +69,7 @@ private:
     QCPColorMap* m_map = nullptr;
     QCPColorScale* m_scale = nullptr;
     TokenCells* m_cells = nullptr;
-    QCPGraph* m_line = nullptr;
+    QCPGraph *m_line = nullptr, *m_dots = nullptr;  ///< the line breaks where nothing is known; a dot there would stand in a corner
     QStringList m_labels;  ///< of the modules, for the line
 };
 

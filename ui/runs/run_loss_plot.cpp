@@ -11,6 +11,8 @@ namespace calibench {
 
 namespace {
 
+constexpr int MaxTitle = 180;  // pixels, so that three of them stand side by side in a small window
+
 /// Beside colours, the shapes that tell runs apart.
 QCPScatterStyle::ScatterShape shapeOf(size_t run) {
     static constexpr QCPScatterStyle::ScatterShape shapes[] = {QCPScatterStyle::ssDisc, QCPScatterStyle::ssSquare, QCPScatterStyle::ssTriangle,
@@ -29,16 +31,19 @@ RunLossPlot::RunLossPlot(QWidget* parent) : Plot(parent), m_legend(new QCPLegend
     m_legend->setWrap(4);
     m_legend->setMargins(QMargins(8, 2, 4, 2));
     canvas()->plotLayout()->setRowStretchFactor(0, 0.001);
-    m_blocks = makePanel(1, tr("Block"), tr("First, best loss"));
-    m_iterations = makePanel(2, tr("Iteration"), tr("Loss"));
+    canvas()->plotLayout()->setRowSpacing(0);
+    auto* panels = new QCPLayoutGrid;  // side by side: below the list of runs there is more width than height
+    canvas()->plotLayout()->addElement(1, 0, panels);
+    m_blocks = makePanel(*panels, 0, tr("Block"), tr("First, best loss"));
+    m_iterations = makePanel(*panels, 1, tr("Iteration"), tr("Loss"));
     auto* margins = new QCPMarginGroup(canvas());
-    for (const Panel& panel : {m_blocks, m_iterations}) panel.rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
+    for (const Panel& panel : {m_blocks, m_iterations}) panel.rect->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
     applyTheme();
 }
 
-RunLossPlot::Panel RunLossPlot::makePanel(int row, const QString& bottom, const QString& left) {
+RunLossPlot::Panel RunLossPlot::makePanel(QCPLayoutGrid& panels, int column, const QString& bottom, const QString& left) {
     Panel panel{.rect = new QCPAxisRect(canvas())};
-    canvas()->plotLayout()->addElement(row, 0, panel.rect);
+    panels.addElement(0, column, panel.rect);
     for (QCPAxis* axis : panel.rect->axes()) {
         axis->setLayer(QStringLiteral("axes"));
         axis->grid()->setLayer(QStringLiteral("grid"));
@@ -77,7 +82,7 @@ void RunLossPlot::makeCurves() {
     for (size_t run = 0; run < m_runs.size(); ++run) {
         const Curves curves{canvas()->addGraph(m_blocks.x, m_blocks.y), canvas()->addGraph(m_blocks.x, m_blocks.y), canvas()->addGraph(m_iterations.x, m_iterations.y)};
         for (QCPGraph* graph : {curves.start, curves.best, curves.iterations}) graph->setSelectable(QCP::stNone);
-        curves.best->setName(nameOf(run));
+        curves.best->setName(fontMetrics().elidedText(nameOf(run), Qt::ElideMiddle, MaxTitle));
         curves.best->addToLegend(m_legend);
         m_curves.push_back(curves);
     }
@@ -248,6 +253,17 @@ std::vector<QRectF> RunLossPlot::selectionBoxes() const {
 QString RunLossPlot::note() const {
     if (m_runs.empty() || !m_places.empty()) return {};
     return tr("Nothing was tuned, so there is no loss to show.");
+}
+
+PlotTable RunLossPlot::wholeTable() const {
+    PlotTable table{.header = {tr("Run"), tr("Block"), tr("Iteration"), tr("Loss (mean squared error)")}, .rows = {}};
+    for (size_t run = 0; run < m_runs.size(); ++run) {
+        if (!m_runs[run].facts) continue;
+        for (const auto& [index, block] : m_runs[run].facts->blocks)
+            for (size_t i = 0; i < block.loss_mse.size(); ++i)
+                table.rows << QStringList{nameOf(run), PlotTable::cell(index), QString::number(i), PlotTable::cell(block.loss_mse[i])};
+    }
+    return table;
 }
 
 PlotTable RunLossPlot::table() const {

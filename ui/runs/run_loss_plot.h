@@ -8,11 +8,12 @@
 class QCPAxis;
 class QCPAxisRect;
 class QCPGraph;
+class QCPLayoutGrid;
 class QCPLegend;
 
 namespace calibench {
 
-/// Losses of several runs: above, each block's loss at the start (dashed) and at best, a curve a run; below, the iterations of one block.
+/// Losses of several runs: left, each block's loss at the start (dashed) and at best, a curve a run; right, the iterations of one block.
 ///
 /// Spots: the blocks of each run, run after run, then the iterations of the block shown, run after run.
 class RunLossPlot : public Plot {
@@ -25,6 +26,7 @@ public:
     [[nodiscard]] int shownBlock() const;
 
     [[nodiscard]] PlotTable table() const override;
+    [[nodiscard]] PlotTable wholeTable() const override;  ///< every iteration of every block
     [[nodiscard]] int spotAt(const QPointF& pixel) const override;
     [[nodiscard]] QRectF boxOf(int spot) const override;
     [[nodiscard]] QString readoutOf(int spot) const override;
@@ -52,7 +54,7 @@ private:
         int64_t block = -1, iteration = -1;
         double loss = 0;
     };
-    Panel makePanel(int row, const QString& bottom, const QString& left);
+    Panel makePanel(QCPLayoutGrid& panels, int column, const QString& bottom, const QString& left);
     void makeCurves();
     void styleCurves();
     void fit(const Panel& panel, double last, const std::vector<double>& losses, double first);

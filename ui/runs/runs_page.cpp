@@ -24,6 +24,7 @@
 
 #include "ui/background.h"
 #include "ui/format.h"
+#include "ui/models/bar_delegate.h"
 #include "ui/models/table_filter.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
@@ -119,6 +120,7 @@ void RunsPage::makeActions() {
         if (const KnownRun* run = current()) m_session.changeRecipe(QString::fromStdString(run->facts->config.recipe_yaml));
     });
     measure = make("data", tr("&Measure perplexity…"), {}, tr("Measure how well the checkpoint predicts a text, beside the model it was made of"), &RunsPage::askForPerplexity);
+    saveReport = make("", tr("Save r&eport…"), {}, tr("Save the selected run, or a comparison of several, as one page of HTML or as PDF"), [this] { Q_EMIT reportRequested(m_selected); });
     openFolder = make("", tr("Open run's &folder"), {}, tr("Show the folder with the run's journal and results"), [this] {
         const int run = m_list.find(m_selected.value(m_selected.size() - 1));
         if (run >= 0) QDesktopServices::openUrl(QUrl::fromLocalFile(m_list.runs()[static_cast<size_t>(run)].folder()));
@@ -136,7 +138,7 @@ QWidget* RunsPage::makeContent() {
     parts->addWidget(m_comparison);
     parts->setStretchFactor(0, 2);
     parts->setStretchFactor(1, 3);
-    parts->setSizes({200, 300});
+    parts->setSizes({170, 330});
     parts->setHandleWidth(3);
     m_table->setMinimumHeight(80);
     m_comparison->setMinimumHeight(140);
@@ -196,6 +198,7 @@ QWidget* RunsPage::makeBar() {
 
 void RunsPage::makeTable() {
     m_table->setModel(m_filtered);
+    m_table->setItemDelegate(new BarDelegate(m_table));
     m_table->setRootIsDecorated(false);
     m_table->setUniformRowHeights(true);
     m_table->setAlternatingRowColors(true);
@@ -211,7 +214,7 @@ void RunsPage::makeTable() {
     m_table->header()->setFont(small);
     m_table->header()->setStretchLastSection(true);
     const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
-    constexpr int Widths[] = {26, 17, 18, 20, 11, 15, 26, 9, 14, 8, 24};
+    constexpr int Widths[] = {28, 12, 18, 26, 9, 14, 7, 17, 14, 11, 18};
     static_assert(std::size(Widths) == RunsModel::NUM_COLUMNS);
     for (int column = 0; column < RunsModel::NUM_COLUMNS; ++column) m_table->setColumnWidth(column, Widths[column] * digit);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &RunsPage::takeSelection);
@@ -272,9 +275,13 @@ void RunsPage::select(const QStringList& directories) {
 
 void RunsPage::chooseCompared() {
     std::vector<KnownRun> runs;
-    for (const QString& directory : std::as_const(m_selected))
-        if (const KnownRun* run = known(directory)) runs.push_back(*run);
-    m_comparison->choose(std::move(runs));
+    QString problem;
+    for (const QString& directory : std::as_const(m_selected)) {
+        const int run = m_list.find(directory);
+        if (const KnownRun* readable = known(directory)) runs.push_back(*readable);
+        else if (run >= 0) problem = m_list.runs()[static_cast<size_t>(run)].problem;
+    }
+    m_comparison->choose(std::move(runs), problem);
 }
 
 const KnownRun* RunsPage::known(const QString& directory) const {
@@ -308,6 +315,8 @@ void RunsPage::updateActions() {
     allow(rename, m_selected.isEmpty() ? none : QString());
     allow(annotate, none);
     allow(useRecipe, none);
+    const bool allKnown = std::all_of(m_selected.begin(), m_selected.end(), [this](const QString& directory) { return known(directory) != nullptr; });
+    allow(saveReport, !none.isEmpty() ? none : allKnown ? QString() : tr("One of the runs cannot be read."));
     allow(openFolder, m_selected.isEmpty() ? none : QString());
     allow(trash, obstacleToTrash());
     allow(measure, !none.isEmpty()                    ? none

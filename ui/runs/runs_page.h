@@ -43,11 +43,12 @@ public:
     [[nodiscard]] const QStringList& selected() const { return m_selected; }
     void select(const QStringList& directories);
 
-    QAction *showRun, *rename, *annotate, *useRecipe, *measure, *openFolder, *trash;
+    QAction *showRun, *rename, *annotate, *useRecipe, *measure, *saveReport, *openFolder, *trash;
 
 Q_SIGNALS:
     void showRequested(const QString& directory, const QString& model);
     void runRequested();
+    void reportRequested(const QStringList& directories);  ///< the base first
     void trashed(const QString& directory, const QString& title);
     void failed(const QString& sentence);
 
