@@ -157,6 +157,8 @@ private Q_SLOTS:
         shown.click({QStringLiteral("wrecked")});
         QVERIFY(!shown.page.showRun->isEnabled() && shown.page.showRun->toolTip().contains(QStringLiteral("cannot be read")));
         QVERIFY(shown.page.trash->isEnabled());
+        QVERIFY(shown.comparison().findChild<StatePage*>()->sentence().contains(QStringLiteral("run.json, line 1")));
+        shown.page.table()->clearSelection();
         QVERIFY(shown.comparison().findChild<StatePage*>()->sentence().contains(QStringLiteral("Select a run")));
     }
 
@@ -427,7 +429,7 @@ private Q_SLOTS:
         shown.click({QStringLiteral("a")});
         QTest::keyClick(shown.page.table(), Qt::Key_C, Qt::ControlModifier);
         const QStringList lines = QApplication::clipboard()->text().split(QLatin1Char('\n'));
-        QVERIFY(lines.at(0).startsWith(QStringLiteral("Run\tWhen")));
+        QVERIFY(lines.at(0).startsWith(QStringLiteral("Run\tEnded\tScheme")));
         QVERIFY2(lines.at(1).contains(QStringLiteral("\t1e-04\t4096\t\t61\t")), qPrintable(lines.at(1)));
     }
 
