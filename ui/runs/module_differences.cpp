@@ -112,7 +112,7 @@ void ModuleDifferences::setRuns(const std::vector<ComparedRun>& runs) {
 void ModuleDifferences::layOutColumns() {
     const int digit = QFontMetrics(m_table->font()).horizontalAdvance(QLatin1Char('0'));
     m_table->setColumnWidth(ModuleComparison::Module, 34 * digit);
-    m_table->setColumnWidth(ModuleComparison::Scheme, 22 * digit);
+    m_table->setColumnWidth(ModuleComparison::Scheme, 30 * digit);
     for (int column = ModuleComparison::FirstValue; column < m_model->columnCount(); ++column) m_table->setColumnWidth(column, 11 * digit);
     // What got worse comes first, or of a single run what is worst.
     const bool several = m_model->columnCount() > ModuleComparison::FirstValue + 1;

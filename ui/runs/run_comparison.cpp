@@ -17,6 +17,7 @@
 #include <chrono>
 
 #include "ui/format.h"
+#include "ui/models/bar_delegate.h"
 #include "ui/panels/state_page.h"
 #include "ui/runs/module_differences.h"
 #include "ui/runs/recipe_diff_view.h"
@@ -79,6 +80,7 @@ QWidget* RunComparison::makeSettings() {
     m_onlyDifferences->setToolTip(tr("Leave out the settings in which all runs agree"));
     connect(m_onlyDifferences, &QCheckBox::toggled, this, &RunComparison::showSettings);
     m_settingsView->setModel(m_settings);
+    m_settingsView->setItemDelegate(new BarDelegate(m_settingsView));
     m_settingsView->setRootIsDecorated(false);
     m_settingsView->setUniformRowHeights(true);
     m_settingsView->setAlternatingRowColors(true);
@@ -121,8 +123,9 @@ QWidget* RunComparison::makeRecipe() {
     return page;
 }
 
-void RunComparison::choose(std::vector<KnownRun> runs) {
+void RunComparison::choose(std::vector<KnownRun> runs, const QString& problem) {
     saveNotes();
+    m_problem = problem;
     m_runs.choose(std::move(runs));
 }
 
@@ -134,7 +137,8 @@ void RunComparison::editNotes() {
 void RunComparison::showRuns() {
     const auto& runs = m_runs.runs();
     if (runs.empty()) {
-        m_page->showEmpty(tr("Select a run to see what it was told and what came of it. Select several (Ctrl, Shift) to compare them with the first."));
+        m_page->showEmpty(!m_problem.isEmpty() ? m_problem
+                                               : tr("Select a run to see what it was told and what came of it. Select several (Ctrl, Shift) to compare them with the first."));
         m_annotated.clear();
         return;
     }

@@ -31,7 +31,8 @@ public:
     /// `session` must outlive this.
     explicit RunComparison(Session& session, QWidget* parent = nullptr);
 
-    void choose(std::vector<KnownRun> runs);
+    /// `problem`: what is said where no run can be looked at.
+    void choose(std::vector<KnownRun> runs, const QString& problem = {});
     void editNotes();
 
     [[nodiscard]] const ComparedRuns& runs() const { return m_runs; }
@@ -61,6 +62,7 @@ private:
 
     Session& m_session;
     ComparedRuns m_runs;
+    QString m_problem;
     StatePage* m_page = nullptr;
     QTabWidget* m_tabs;
     QLabel* m_about;

@@ -42,6 +42,7 @@ QString wordsOfSamples(const RunFacts& run) {
 }
 
 QString wordsOfLoss(const RunFacts& run) {
+    if (run.started.iters <= 0) return run.mean_best_loss_mse > 0 ? formatNumber(run.mean_best_loss_mse) : QString();
     const QString change = lossChange(run.mean_initial_loss_mse, run.mean_best_loss_mse);
     return change.isEmpty() ? QString() : tr("%1 → %2 (%3)").arg(formatNumber(run.mean_initial_loss_mse), formatNumber(run.mean_best_loss_mse), change);
 }

@@ -65,7 +65,7 @@ QVariant RunsModel::sortKey(const KnownRun& run, Column column) {
 QString RunsModel::toolTip(const KnownRun& run, Column column) {
     switch (column) {
         case Title: {
-            QString tip = run.directory;
+            QString tip = run.problem.isEmpty() ? run.directory : run.problem;
             if (!run.notes.annotation.empty()) tip += QStringLiteral("\n\n") + QString::fromStdString(run.notes.annotation);
             return run.notesProblem.isEmpty() ? tip : tip + QStringLiteral("\n\n") + run.notesProblem;
         }
@@ -146,7 +146,7 @@ QString RunsModel::plainText(const QList<int>& rows) const {
         QStringList cells;
         for (int column = 0; column < NUM_COLUMNS; ++column) {
             const QVariant key = sortKey(run(row), static_cast<Column>(column));
-            const bool raw = column >= Loss && key.typeId() == QMetaType::Double;
+            const bool raw = (column == Loss || column == Size || column == PerplexityColumn || column == Time) && key.typeId() == QMetaType::Double;
             cells << (raw ? PlotTable::cell(key.toDouble()) : text(run(row), static_cast<Column>(column)));
         }
         table.rows << cells;

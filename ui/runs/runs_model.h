@@ -11,7 +11,7 @@ class RunsModel : public QAbstractTableModel {
     Q_OBJECT
 
 public:
-    enum Column { Title, Began, Model, Scheme, Samples, Tuning, Loss, Size, PerplexityColumn, Time, Ending, NUM_COLUMNS };
+    enum Column { Title, Ending, Scheme, Loss, Size, PerplexityColumn, Time, Began, Tuning, Samples, Model, NUM_COLUMNS };
     enum Role { SortRole = Qt::UserRole, DirectoryRole };
 
     /// `list` must outlive the model.
