@@ -54,15 +54,20 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
-std::string decimal(double value, int digits) {
+std::string fixed(double value, int digits) {
     char text[64];
     std::snprintf(text, sizeof text, "%.*f", digits, std::isfinite(value) ? value : 0.0);
-    std::string out = text;
+    const bool is_zero = std::string_view(text).find_first_not_of("-0.") == std::string_view::npos;
+    return is_zero && text[0] == '-' ? text + 1 : text;
+}
+
+std::string decimal(double value, int digits) {
+    std::string out = fixed(value, digits);
     if (out.find('.') != std::string::npos) {
         out.erase(out.find_last_not_of('0') + 1);
         if (out.back() == '.') out.pop_back();
     }
-    return out == "-0" ? "0" : out;
+    return out;
 }
 
 void Markup::begin(std::string_view name, Attributes attributes) {

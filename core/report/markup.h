@@ -11,6 +11,8 @@ namespace calibench {
 /// `text` as it may stand in an element or between the quotes of an attribute; bytes that XML cannot hold become U+FFFD.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+/// As many digits behind the point, for columns of numbers: "12.50".
+[[nodiscard]] std::string fixed(double value, int digits = 2);
 /// Up to `digits` digits behind the point and no zeros at the end: "12.5", "-3".
 [[nodiscard]] std::string decimal(double value, int digits = 2);
 

@@ -16,7 +16,7 @@ namespace {
 constexpr double stands_out = 3;  // dB; what module_badness.h has a word for
 
 std::string number(double value) { return with_digits(value, 6); }
-std::string decibels(const std::optional<double>& value) { return value ? std::isinf(*value) ? "exact" : decimal(*value, 2) : std::string(); }
+std::string decibels(const std::optional<double>& value) { return value ? std::isinf(*value) ? "exact" : fixed(*value) : std::string(); }
 std::string whole(int64_t value) { return value < 0 ? std::string() : concat(value); }
 
 std::string scheme_of(const ModuleOutcome& module) { return module.scheme.empty() ? "as it was" : module.scheme; }
@@ -57,7 +57,7 @@ Table blocks_table(const RunFacts& run) {
         if (!block.finished) continue;
         const bool tuned = block.initial_loss_mse > 0;
         table.rows.push_back({whole(index), block.name, tuned ? number(block.initial_loss_mse) : "", tuned ? number(block.best_loss_mse) : "",
-                              tuned ? decimal(100 * (block.best_loss_mse / block.initial_loss_mse - 1), 1) : "", tuned ? whole(block.best_iteration) : "", decimal(block.seconds, 2)});
+                              tuned ? fixed(100 * (block.best_loss_mse / block.initial_loss_mse - 1), 1) : "", tuned ? whole(block.best_iteration) : "", fixed(block.seconds)});
     }
     return table;
 }
@@ -139,8 +139,8 @@ Table module_changes_table(const NamedRun& base, const NamedRun& other) {
         const ModuleOutcome& then = *known->second;
         const auto weight = change(then.weight_sqnr_db, now.weight_sqnr_db), output = change(then.output_sqnr_db, now.output_sqnr_db);
         rows.push_back({output.value_or(weight.value_or(0)),
-                        {name, then.scheme == now.scheme ? now.scheme : concat(scheme_of(then), " → ", scheme_of(now)), decibels(then.weight_sqnr_db), decibels(now.weight_sqnr_db), weight ? decimal(*weight, 2) : "",
-                         decibels(then.output_sqnr_db), decibels(now.output_sqnr_db), output ? decimal(*output, 2) : ""}});
+                        {name, then.scheme == now.scheme ? now.scheme : concat(scheme_of(then), " → ", scheme_of(now)), decibels(then.weight_sqnr_db), decibels(now.weight_sqnr_db), weight ? fixed(*weight) : "",
+                         decibels(then.output_sqnr_db), decibels(now.output_sqnr_db), output ? fixed(*output) : ""}});
     }
     std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [key, row] : rows) table.rows.push_back(std::move(row));

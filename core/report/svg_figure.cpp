@@ -244,7 +244,7 @@ private:
     }
 
     static std::string number(const Cells& marks, double value) {
-        return std::isfinite(value) ? decimal(value, digits_of(marks)) : with_digits(value);
+        return std::isfinite(value) ? fixed(value, digits_of(marks)) : with_digits(value);
     }
     /// As many behind the point as it takes to see differences.
     static int digits_of(const Cells& marks) {

@@ -136,8 +136,8 @@ private Q_SLOTS:
 
         const Table changes = module_changes_table({"A", &base.facts}, {"B", &other.facts});
         QCOMPARE(changes.rows.size(), 8u);
-        QCOMPARE(changes.rows[0], (std::vector<std::string>{"model.layers.2.mlp.down_proj", "W4 g64 sym", "1.38", "1.38", "0", "18.25", "14.75", "-3.5"}));
-        QCOMPARE(changes.rows[1].back(), std::string("0.5"));
+        QCOMPARE(changes.rows[0], (std::vector<std::string>{"model.layers.2.mlp.down_proj", "W4 g64 sym", "1.38", "1.38", "0.00", "18.25", "14.75", "-3.50"}));
+        QCOMPARE(changes.rows[1].back(), std::string("0.50"));
         const auto map = module_changes_figure(base.facts, other.facts, &ModuleOutcome::output_sqnr_db, "dB");
         QVERIFY(map);
         QCOMPARE(std::get<Cells>(map->panels[0].marks).at(1, 2), std::optional(-3.5));
