@@ -225,6 +225,11 @@ void TestCli::runThenEval() {
     QVERIFY2(quantized_perplexity > 0.98 * float_perplexity && quantized_perplexity < 1.3 * float_perplexity,
              qPrintable(QString("%1 -> %2").arg(float_perplexity).arg(quantized_perplexity)));
     QVERIFY(quantized_perplexity != float_perplexity);
+    const Outcome noted = run_cli(QStringList{"eval", "--run-dir", path("run")} + options);
+    QVERIFY2(noted.code == 0, qPrintable(noted.err));
+    QCOMPARE(parse(noted.out)["perplexity"].get<double>(), quantized_perplexity);
+    QCOMPARE(parse(noted.out)["perplexity_of_model"].get<double>(), float_perplexity);
+    QVERIFY(QFile::exists(path("run/notes.json")));
 
     const auto inspected = parse(run_cli({"inspect", path("out"), "--json"}).out);
     QCOMPARE(inspected["quantization_format"].get<std::string>(), "pack-quantized");

@@ -114,6 +114,8 @@ void ModuleDifferences::layOutColumns() {
     m_table->setColumnWidth(ModuleComparison::Module, 34 * digit);
     m_table->setColumnWidth(ModuleComparison::Scheme, 30 * digit);
     for (int column = ModuleComparison::FirstValue; column < m_model->columnCount(); ++column) m_table->setColumnWidth(column, 11 * digit);
+    // Numbers have the room first; schemes may be long.
+    m_table->header()->moveSection(m_table->header()->visualIndex(ModuleComparison::Scheme), m_model->columnCount() - 1);
     // What got worse comes first, or of a single run what is worst.
     const bool several = m_model->columnCount() > ModuleComparison::FirstValue + 1;
     m_table->sortByColumn(several ? ModuleComparison::columnOf(1, true) : static_cast<int>(ModuleComparison::FirstValue), Qt::AscendingOrder);

@@ -60,6 +60,7 @@ QWidget* RunComparison::makeNotes() {
     m_annotation->setPlaceholderText(tr("What this run was for, and what it taught"));
     m_annotation->setAccessibleName(tr("Notes on the run"));
     m_annotation->setFrameShape(QFrame::NoFrame);
+    m_annotation->document()->setDocumentMargin(12);
     m_annotation->setTabChangesFocus(true);
     m_annotation->installEventFilter(this);
     connect(m_annotation, &QPlainTextEdit::textChanged, &m_pause, qOverload<>(&QTimer::start));

@@ -29,7 +29,7 @@ int RunsModel::columnCount(const QModelIndex& parent) const { return parent.isVa
 
 QString RunsModel::text(const KnownRun& run, Column column) {
     if (column == Title) return run.title();
-    if (!run.facts) return column == Ending ? run.problem.isEmpty() ? tr("being read") : run.problem : QString();
+    if (!run.facts) return column == Ending ? run.problem.isEmpty() ? tr("being read") : tr("damaged: %1").arg(run.problem) : QString();
     const RunFacts& facts = *run.facts;
     switch (column) {
         case Began: return wordsOfTime(facts.began);
