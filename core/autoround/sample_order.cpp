@@ -41,4 +41,6 @@ void SampleOrder::shuffle() {
     for (size_t last = order_.size(); last > 1; --last) std::swap(order_[last - 1], order_[below(generator_, last)]);
 }
 
+uint64_t seed_of_block(uint64_t seed, int64_t block) { return seed + 0x9E3779B97F4A7C15 * static_cast<uint64_t>(block); }
+
 }  // namespace calibench

@@ -25,4 +25,8 @@ private:
     std::mt19937_64 generator_;
 };
 
+/// Every block draws an order of its own, as with auto-round, whose one generator goes on from block to block: no few samples are then
+/// the last that every block looks at.
+[[nodiscard]] uint64_t seed_of_block(uint64_t seed, int64_t block);
+
 }  // namespace calibench

@@ -16,7 +16,9 @@ void sign_sgd_step(at::Tensor& parameter, const at::Tensor& gradient, float rate
 
 double rounding_rate(const AutoRoundOptions& options, int bits) {
     if (options.lr) return *options.lr;
-    const double numerator = bits <= 3 && options.iters >= 1000 ? 2.0 : 1.0;
+    double numerator = 1;
+    if (bits <= 3 && options.effort == Effort::Quick) numerator = 0.25;  // whole steps would undo its start
+    else if (bits <= 3 && options.iters >= 1000) numerator = 2;
     return numerator / static_cast<double>(options.iters);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/autoround/block_tuner.h"
 #include "core/autoround/opt_rtn.h"
+#include "core/autoround/sample_order.h"
 #include "core/base/text.h"
 #include "core/calibration/linear_store.h"
 #include "core/kernels/cpu/squared_error.h"
@@ -192,7 +193,8 @@ void BlockAttempt::tune(const std::function<bool()>& go_on) {
 }
 
 void BlockAttempt::tune_modules(size_t tuning, const std::function<bool()>& go_on) {
-    const AutoRoundOptions& options = recipe_.tunings[tuning];
+    AutoRoundOptions options = recipe_.tunings[tuning];
+    options.seed = seed_of_block(options.seed, place_.blocks.first);
     RunReporter& reporter = place_.reporter;
     reporter.enter_stage("tuning", options.iters);
     std::map<std::string, QuantizationArgs> schemes;

@@ -42,6 +42,9 @@ private Q_SLOTS:
         QCOMPARE(rounding_rate(options, 3), 2.0 / 1000);
         QCOMPARE(rounding_rate(options, 4), 1.0 / 1000);
         QCOMPARE(minmax_rate(options, 3), 2.0 / 1000);
+        options.effort = Effort::Quick;
+        QCOMPARE(rounding_rate(options, 3), 0.25 / 1000);
+        QCOMPARE(rounding_rate(options, 4), 1.0 / 1000);
         options.lr = 0.5;
         QCOMPARE(rounding_rate(options, 3), 0.5);
         QCOMPARE(minmax_rate(options, 3), 0.5);
@@ -85,6 +88,14 @@ private Q_SLOTS:
         };
         QCOMPARE(sequence(42), sequence(42));
         QVERIFY(sequence(42) != sequence(43));
+    }
+
+    void every_block_has_an_order_of_its_own() {
+        QCOMPARE(seed_of_block(42, 0), uint64_t{42});
+        std::set<std::vector<int64_t>> first;
+        for (const uint64_t seed : {42, 43})
+            for (int64_t block = 0; block < 30; ++block) first.insert(SampleOrder(32, 8, seed_of_block(seed, block)).next());
+        QCOMPARE(first.size(), size_t{60});
     }
 
     void batch_is_cut_to_the_samples_there_are() {
