@@ -26,6 +26,7 @@ namespace {
 
 constexpr double kLossScale = 1000;  // auto-round's: keeps the gradients of narrow scales off their subnormals
 constexpr double kOutliers = 1e-3;   // SignRoundV2's share of elements that the loss leaves out
+constexpr int kFineBits = 4;         // so fine that steps from a start by error feedback teach the block the samples, not the language
 
 /// Of the Linears with strategy tensor_group; those that are run as one matrix share the largest range's.
 std::map<std::string, at::Tensor> global_scales_of(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes) {
@@ -198,6 +199,12 @@ public:
         last->tunable.begin_with_feedback(correct_weight(weight, products.inputs(), products.errors()), products.inputs());
         last->linear->weight = last->tunable.qdq();
     }
+    /// Error feedback gave levels so fine that nothing is left to tune.
+    [[nodiscard]] bool are_fine(const std::map<std::string, QuantizationArgs>& schemes) const {
+        return inputs_.factors().empty() && std::all_of(schemes.begin(), schemes.end(), [](const auto& scheme) {
+            return scheme.second.type == QuantizationType::Int && scheme.second.num_bits >= kFineBits;
+        });
+    }
     void remember() {
         for (Member& member : members_) member.tunable.remember();
         inputs_.remember();
@@ -314,7 +321,11 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
     const RecycledMemory recycled_memory;
     TunedLinears linears(block, schemes, options, samples);
     Batches batches(samples, options);
-    if (options.effort == Effort::Quick) linears.begin_with_feedback(block, batches, samples.outputs.defined(), control);
+    const bool is_quick = options.effort == Effort::Quick;
+    if (is_quick) linears.begin_with_feedback(block, batches, samples.outputs.defined(), control);
+    const int64_t iterations = is_quick && !samples.next_tokens && linears.are_fine(schemes) ? 1 : options.iters;
+    // The start is better than most steps from it: which batch an iterate was lucky with says little then, so quick keeps the last.
+    const bool keeps_last = options.not_use_best_mse || is_quick;
     OutputError output_error(options.leave_out_outliers ? kOutliers : 0);
     const auto measure = [&](const at::Tensor& output, const Batch& batch, double factor) {
         return samples.next_tokens ? next_token_loss(output, batch.labels, samples.next_tokens->logits, factor)
@@ -325,8 +336,8 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
     double lowest = std::numeric_limits<double>::infinity();
     int64_t lowest_iteration = 0;
     const auto may_go_on = [&] { return !go_on || go_on(); };
-    for (int64_t iteration = 0; iteration < options.iters && (iteration == 0 || may_go_on()); ++iteration) {
-        const bool is_last = iteration + 1 == options.iters;  // nothing looks at what its step would lead to
+    for (int64_t iteration = 0; iteration < iterations && (iteration == 0 || may_go_on()); ++iteration) {
+        const bool is_last = iteration + 1 == iterations;  // nothing looks at what its step would lead to
         double mse = 0;
         at::Tensor output;
         TuningLoss loss;
@@ -345,14 +356,14 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
             lowest = mse;
             lowest_iteration = iteration;
         }
-        if (best || options.not_use_best_mse) {
+        if (best || keeps_last) {
             result.best_loss_mse = mse;
             result.best_iteration = iteration;
             linears.remember();
         }
         result.loss_mse.push_back(mse);
         if (on_iteration) on_iteration(iteration, mse, best);
-        const bool is_stuck = !options.not_use_best_mse && options.dynamic_max_gap > 0 &&
+        const bool is_stuck = !keeps_last && options.dynamic_max_gap > 0 &&
                               iteration - lowest_iteration >= options.dynamic_max_gap;
         if (is_last || is_stuck || !may_go_on()) break;
         linears.backward(output, loss.gradient);

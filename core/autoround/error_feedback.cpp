@@ -12,8 +12,8 @@ namespace calibench {
 namespace {
 
 // What few samples say of their columns is partly chance: shares of the inputs' squares that are added to keep from fitting that.
-constexpr double kFeedbackDamping = 0.5;
-constexpr double kCorrectionDamping = 0.5;
+constexpr double kFeedbackDamping = 1;
+constexpr double kCorrectionDamping = 2;
 constexpr double kLeastSquare = 1e-6;  // of the mean: for columns that are always zero
 constexpr int64_t kColumns = 128;  // are rounded before those behind them hear of it
 constexpr int kSweeps = 3;         // of coordinate descent; most of what it finds it finds in the first

@@ -16,6 +16,7 @@ namespace calibench {
 
 namespace {
 
+constexpr double kRangeFactors[] = {1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7};
 constexpr double kMargin = 0.1;  // how far inside its level's bounds a weight begins whose level is not the nearest
 
 Strategy strategy_of(const QuantizationArgs& args) { return args.strategy.value_or(Strategy::Tensor); }
@@ -110,9 +111,27 @@ void TunableWeight::refresh() {
     else state_.qdq.detach().copy_(reference_(rounding_inputs(v(), state_.min_scale, state_.max_scale)).qdq);
 }
 
+/// Shrinks each group's range to where rounding to nearest has the least error, that of a column counting as much as its input.
+void TunableWeight::shrink_ranges(const at::Tensor& energy) {
+    const at::Tensor weight = inputs_.weight.to(at::kFloat);
+    const at::Tensor counts = energy.to(weight.device());
+    at::Tensor best, factors = at::ones_like(state_.min_scale);
+    for (const double factor : kRangeFactors) {
+        const at::Tensor tried = at::full_like(factors, factor);
+        const at::Tensor error = (reference_(rounding_inputs({}, tried, tried)).qdq - weight).square_().mul_(counts);
+        const at::Tensor sum = error.reshape({factors.numel(), -1}).sum(-1).view_as(factors);
+        const at::Tensor better = best.defined() ? sum < best : sum == sum;
+        best = best.defined() ? at::where(better, sum, best) : sum;
+        factors = at::where(better, tried, factors);
+    }
+    state_.min_scale.copy_(factors);
+    state_.max_scale.copy_(factors);
+}
+
 void TunableWeight::begin_with_feedback(const at::Tensor& weight, const at::Tensor& products) {
     if (args_.type != QuantizationType::Int) return;
     at::NoGradGuard no_grad;
+    if (tune_ranges_ && products.defined()) shrink_ranges(products.diagonal());
     const int64_t rows = weight.size(0);
     const auto by_row = [&](const at::Tensor& of_groups) {
         const at::Tensor flat = of_groups.to(at::kCPU, at::kFloat).flatten();

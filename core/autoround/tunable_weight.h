@@ -40,8 +40,8 @@ public:
     /// Stepped by the fused kernels, not operation by operation.
     [[nodiscard]] bool is_fused() const { return fused_ != nullptr; }
 
-    /// Begins with whole levels by error feedback (error_feedback.h) instead of the nearest: those of `weight`, float32 [out, in] on the
-    /// CPU, which this one is to stand in for. Integers only; others begin as they are.
+    /// Begins with ranges that suit the inputs, and with levels by error feedback (error_feedback.h) instead of the nearest: those of
+    /// `weight`, float32 [out, in] on the CPU, which this one is to stand in for. Integers only; others begin as they are.
     void begin_with_feedback(const at::Tensor& weight, const at::Tensor& products);
     /// The current parameters are the best so far.
     void remember();
@@ -60,6 +60,7 @@ private:
     [[nodiscard]] WeightRoundingInputs rounding_inputs(const at::Tensor& v, const at::Tensor& min_scale,
                                                        const at::Tensor& max_scale) const;
     void refresh();
+    void shrink_ranges(const at::Tensor& energy);
     void search_start(const at::Tensor& imatrix);
     void reference_step(at::Tensor& v_next, const at::Tensor& grad_qdq);
     /// Which way to step down gradients[i]: its own, or momentum's.

@@ -82,12 +82,12 @@ private Q_SLOTS:
         const at::Tensor corrected = correct_weight(bench.weight, bench.products(), errors.t().mm(bench.inputs));
         const double before = errors.square().mean().item<double>();
         const double after = (errors - bench.inputs.mm((corrected - bench.weight).t())).square().mean().item<double>();
-        QVERIFY(after < 0.1 * before);
+        QVERIFY(after < 0.25 * before);
 
         // Inputs of one size that have nothing in common: a known share of what is lacking.
         const at::Tensor identity = at::eye(columns);
-        const at::Tensor share = (correct_weight(bench.weight, identity, lacking) - bench.weight) / lacking;
-        QVERIFY(share.allclose(at::full_like(share, 1 / 1.5), 1e-3));
+        const at::Tensor made_up_for = correct_weight(bench.weight, identity, lacking) - bench.weight;
+        QVERIFY(made_up_for.allclose(lacking / 3, 1e-3, 1e-6));
     }
 
     void what_enters_a_linear_is_summed() {

@@ -92,13 +92,19 @@ private Q_SLOTS:
         const TunedWeight tuned = tunable.best();
 
         const auto by_row = [](const at::Tensor& x) { return x.to(at::kFloat).expand({16, x.dim() > 1 ? x.size(1) : 1}).contiguous(); };
-        LevelGrid grid{by_row(nearest.qparams.scale), {}, {}};
-        const at::Tensor zero_point = symmetric ? at::zeros_like(grid.scale) : by_row(nearest.qparams.zero_point);  // counted from -8
+        LevelGrid grid{by_row(tuned.qparams.scale), {}, {}};
+        const at::Tensor zero_point = symmetric ? at::zeros_like(grid.scale) : by_row(tuned.qparams.zero_point);  // counted from -8
         grid.low = -8 - zero_point;
         grid.high = 7 - zero_point;
         const at::Tensor levels = round_with_feedback(weight, grid, products) + zero_point.repeat_interleave(64 / zero_point.size(1), 1);
         QVERIFY(tuned.quantized.to(at::kFloat).equal(levels));
         QVERIFY(!tuned.quantized.equal(nearest.quantized));
+        QVERIFY(tuned.min_scale.equal(tuned.max_scale));
+        QVERIFY(tuned.min_scale.lt(1).any().item<bool>());
+        const auto error = [&](const TunedWeight& rounded) {
+            return inputs.mm((dequantize(rounded.quantized, rounded.qparams, args) - weight).t()).square().mean().item<double>();
+        };
+        QVERIFY(error(tuned) < 0.7 * error(nearest));
         QVERIFY(tunable.qdq().detach().allclose(dequantize(tuned.quantized, tuned.qparams, args), 1e-5, 1e-6));
     }
 
