@@ -433,6 +433,23 @@ private Q_SLOTS:
         QVERIFY2(lines.at(1).contains(QStringLiteral("\t1e-04\t4096\t\t61\t")), qPrintable(lines.at(1)));
     }
 
+    void aRunThatIsDamagedMeanwhileIsTold() {
+        m_runs->add(QStringLiteral("a"), test::finishedRun());
+        CoreServices services = coreOf(m_runs);
+        const auto wrecked = std::make_shared<std::atomic<bool>>(false);
+        services.factsOfRun = [read = services.factsOfRun, wrecked](const std::filesystem::path& directory) {
+            if (*wrecked) throw InputError("events.jsonl, line 7: this is no event of a run. The journal is damaged.");
+            return read(directory);
+        };
+        Shown shown(m_runs, services);
+        QVERIFY(shown.read(1));
+        *wrecked = true;
+        shown.click({QStringLiteral("a")});
+        shown.comparison().tabs()->setCurrentIndex(RunComparison::Modules);
+        auto* state = qobject_cast<StatePage*>(shown.comparison().tabs()->currentWidget());
+        QTRY_VERIFY2(state->sentence().contains(QStringLiteral("line 7")), qPrintable(state->sentence()));
+    }
+
     void emptyLoadingAndGone() {
         Shown shown(m_runs);
         auto* state = shown.page.findChild<StatePage*>();

@@ -25,6 +25,7 @@ void ComparedRuns::choose(std::vector<KnownRun> runs) {
         chosen.push_back({std::move(run), std::move(facts)});
     }
     m_runs = std::move(chosen);
+    m_error.clear();
     m_task.forget();
     load();
     Q_EMIT changed();
@@ -42,6 +43,7 @@ void ComparedRuns::load() {
         return facts;
     };
     m_task.ask(work, [this, wanted](const Outcome<Facts>& outcome) {
+        m_error = outcome.error;
         for (size_t i = 0; outcome.value && i < wanted.size(); ++i)
             for (ComparedRun& run : m_runs)
                 if (toPath(run.known.directory) == wanted[i]) run.facts = (*outcome.value)[i];

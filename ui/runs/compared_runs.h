@@ -27,7 +27,7 @@ public:
     /// What is known of a run already is kept as long as its files are the same.
     void choose(std::vector<KnownRun> runs);
     [[nodiscard]] const std::vector<ComparedRun>& runs() const { return m_runs; }
-    [[nodiscard]] bool loading() const { return m_task.busy(); }
+    [[nodiscard]] QString error() const { return m_error; }  ///< why facts are missing that are not on their way; empty otherwise
 
 Q_SIGNALS:
     void changed();
@@ -37,6 +37,7 @@ private:
 
     const CoreServices& m_services;
     std::vector<ComparedRun> m_runs;
+    QString m_error;
     LatestTask m_task;
 };
 

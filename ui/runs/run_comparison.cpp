@@ -148,7 +148,10 @@ void RunComparison::showRuns() {
     showSettings();
     showOthers();
     const bool ready = std::all_of(runs.begin(), runs.end(), [](const ComparedRun& run) { return run.facts != nullptr; });
-    for (StatePage* page : m_waiting) ready ? page->showContent() : page->showLoading(tr("Reading what the runs tell of their modules"));
+    for (StatePage* page : m_waiting)
+        if (ready) page->showContent();
+        else if (m_runs.error().isEmpty()) page->showLoading(tr("Reading what the runs tell of their modules"));
+        else page->showEmpty(m_runs.error());
     if (!ready) return;
     m_modules->setRuns(runs);
     m_losses->setRuns(runs);
