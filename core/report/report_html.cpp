@@ -40,7 +40,7 @@ ins{background:var(--added)}
 )";
 
 constexpr std::string_view print_style = R"(
-@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}nav,details{display:none}figure,tr,pre{break-inside:avoid}h2,h3{break-after:avoid}@page{margin:16mm}}
+@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}nav,details{display:none}figure,tr,pre{break-inside:avoid}h2,h3,p{break-after:avoid}.wide{overflow:visible}table{font-size:8.5pt}th,th.number{white-space:normal}td{overflow-wrap:break-word}@page{margin:16mm}}
 )";
 
 std::string anchor(size_t section) { return concat("s", section + 1); }
