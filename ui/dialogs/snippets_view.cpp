@@ -27,6 +27,7 @@ void SnippetsView::showSnippets(const QList<ServingSnippet>& snippets) {
 QWidget* SnippetsView::makePage(const ServingSnippet& snippet) {
     auto* code = new QPlainTextEdit(snippet.code.trimmed());
     code->setReadOnly(true);
+    code->setLineWrapMode(QPlainTextEdit::NoWrap);
     code->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     code->setAccessibleName(snippet.title);
     const int lines = static_cast<int>(std::max<qsizetype>(3, snippet.code.count(QLatin1Char('\n')) + 1));

@@ -60,6 +60,8 @@ public:
     [[nodiscard]] const std::optional<Specimen>& specimen() const { return m_specimen; }
     [[nodiscard]] const std::optional<WhatIf>& question() const { return m_question; }
 
+    [[nodiscard]] bool busy() const { return m_looking.busy() || m_asking.busy(); }
+
     /// What is now, and beside it what the question asked for; without a question what rounding to nearest gives, and what a run left.
     [[nodiscard]] std::vector<Slide> slides() const;
     [[nodiscard]] const InputInspection* input() const { return m_found.input.get(); }  ///< null: no run looked at them
