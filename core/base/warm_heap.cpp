@@ -13,10 +13,11 @@ WarmHeap::WarmHeap() {
     ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most there may be; larger tensors are few
     ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
-WarmHeap::~WarmHeap() { ::malloc_trim(0); }
+void WarmHeap::trim() { ::malloc_trim(0); }
 #else
 WarmHeap::WarmHeap() = default;
-WarmHeap::~WarmHeap() = default;
+void WarmHeap::trim() {}
 #endif
+WarmHeap::~WarmHeap() { trim(); }
 
 }  // namespace calibench

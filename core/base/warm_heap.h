@@ -8,6 +8,8 @@ class WarmHeap {
 public:
     WarmHeap();
     ~WarmHeap();  ///< returns what is free
+    /// Returns it now: before work that takes other sizes, which would not fit into what is free.
+    static void trim();
     WarmHeap(const WarmHeap&) = delete;
     WarmHeap& operator=(const WarmHeap&) = delete;
 };

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/base/warm_heap.h"
 
 namespace calibench {
 
@@ -90,6 +91,7 @@ void BlockCalibration::carry_out(BlockAttempt& attempt) {
         attempt.round_to_nearest();
         hear_orders();
         if (next_) return;
+        if (attempt.tunes()) WarmHeap::trim();  // tuning takes the most
         attempt.tune([this] {
             hear_orders();
             return !next_ && !finish_;

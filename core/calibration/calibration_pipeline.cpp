@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include <ATen/ATen.h>
 
 #include "core/autoround/loss_mask.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/base/warm_heap.h"
 #include "core/calibration/block_rounding.h"
 #include "core/calibration/earlier_run.h"
 #include "core/calibration/head_tuning.h"
@@ -65,12 +67,14 @@ RunSummary CalibrationPipeline::run() {
     }
     reporter_.start_progress(work, plan_.summary.num_blocks);
 
-    const RecycledMemory recycled_memory;  // one block needs what the one before it needed
+    std::optional<RecycledMemory> recycled_memory(std::in_place);  // one block needs what the one before it needed
     embed();
     for (int64_t block = 0; block < first; ++block) restore_block(block);
     for (const BlockRange& blocks : ranges)
         if (blocks.first >= first) calibrate_blocks(blocks);
     if (plan_.head && !plan_.head_is_embedding()) calibrate_head();
+    recycled_memory.reset();
+    WarmHeap::trim();  // what remains to be read is as large as many blocks
     if (plan_.unties_embeddings && plan_.writer) export_untied_head();
     export_as_they_are("");
 
