@@ -26,7 +26,6 @@ namespace {
 
 constexpr double kLossScale = 1000;  // auto-round's: keeps the gradients of narrow scales off their subnormals
 constexpr double kOutliers = 1e-3;   // SignRoundV2's share of elements that the loss leaves out
-constexpr int kFineBits = 4;         // so fine that steps from a start by error feedback teach the block the samples, not the language
 
 /// Of the Linears with strategy tensor_group; those that are run as one matrix share the largest range's.
 std::map<std::string, at::Tensor> global_scales_of(DecoderBlock& block, const std::map<std::string, QuantizationArgs>& schemes) {
@@ -199,11 +198,9 @@ public:
         last->tunable.begin_with_feedback(correct_weight(weight, products.inputs(), products.errors()), products.inputs());
         last->linear->weight = last->tunable.qdq();
     }
-    /// Error feedback gave levels so fine that nothing is left to tune.
+    /// Nothing is left to tune once error feedback gave the levels.
     [[nodiscard]] bool are_fine(const std::map<std::string, QuantizationArgs>& schemes) const {
-        return inputs_.factors().empty() && std::all_of(schemes.begin(), schemes.end(), [](const auto& scheme) {
-            return scheme.second.type == QuantizationType::Int && scheme.second.num_bits >= kFineBits;
-        });
+        return inputs_.factors().empty() && std::all_of(schemes.begin(), schemes.end(), [](const auto& scheme) { return is_fine(scheme.second); });
     }
     void remember() {
         for (Member& member : members_) member.tunable.remember();
@@ -309,6 +306,8 @@ private:
 }
 
 }  // namespace
+
+bool is_fine(const QuantizationArgs& weights) { return weights.type == QuantizationType::Int && weights.num_bits >= 4; }
 
 TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const std::map<std::string, QuantizationArgs>& schemes,
                         const AutoRoundOptions& options, RunControl& control,

@@ -46,12 +46,16 @@ struct BlockSamples {
     std::function<at::Tensor(const at::Tensor& samples)> make_outputs = {};
 };
 
+/// With effort quick, error feedback gives levels so fine that steps from there teach the block the samples, not the language:
+/// integers of 4 bits and more.
+[[nodiscard]] bool is_fine(const QuantizationArgs& weights);
+
 /// Tunes one decoder block by signed gradient descent on its outputs' error and keeps the best iterate (auto_round
 /// SignRoundQuantizer.quantize_block). `schemes` names the Linears to tune and how: integers of 2 to 8 bits per tensor, channel or
 /// group, FP8 also per block, NVFP4, MXFP4 and MXFP8. Activations are rounded where the block's Linears do so (transform_input).
-/// With effort quick it begins by error feedback (error_feedback.h), keeps the last iterate, and where all are integers of 4 bits or
-/// more, ends there: its one iteration tells the loss. Needs options.iters > 0; rounding to nearest is the caller's. The block is left with what the checkpoint will hold: dequantized
-/// levels and scales. Throws InputError for a scheme it cannot tune, RunError naming the block (and the module where it is one)
+/// With effort quick it begins by error feedback (error_feedback.h), keeps the last iterate, and where all are fine, ends at once: its
+/// one iteration tells the loss. Needs options.iters > 0; rounding to nearest is the caller's. The block is left with what the
+/// checkpoint will hold: dequantized levels and scales. Throws InputError for a scheme it cannot tune, RunError naming the block (and the module where it is one)
 /// when a loss is not finite, Cancelled through `control`; the block then has its float weights back.
 /// `go_on` is asked before each step and each further iteration; false ends the tuning with the best iterate so far.
 [[nodiscard]] TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples,

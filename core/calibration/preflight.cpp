@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "core/autoround/block_tuner.h"
 #include "core/base/error.h"
 #include "core/calibration/tied_embeddings.h"
 #include "core/calibration/rounding_cost.h"
@@ -121,7 +122,7 @@ private:
         if (load.weights == 0) {
             AutoRoundOptions options;
             static_cast<AutoRoundKnobs&>(options) = settings;
-            options.iters = settings.steps(settings.iters);
+            options.iters = steps_of(settings, weights);
             load.iters = static_cast<double>(options.iters);
             load.cost = measure_rounding(module.name, weights, options, compute_);
         }
@@ -146,14 +147,18 @@ private:
             if (!settings || !quantized->scheme.weights || (settings->iters == 0 && !plan.opt_rtn)) continue;
             const RoundingCost cost = add_rounding(*quantized, module, *settings);
             if (settings->iters == 0) continue;
-            take_budget(*settings);
+            take_budget(*settings, *quantized->scheme.weights);
             block.tuned_weights += size;
             block.most_step_bytes = std::max(block.most_step_bytes, cost.step_bytes * static_cast<double>(size));
         }
     }
 
-    void take_budget(const AutoRoundSettings& settings) {
-        iters_ = std::max(iters_, settings.steps(settings.iters));
+    [[nodiscard]] static int64_t steps_of(const AutoRoundSettings& settings, const QuantizationArgs& weights) {
+        return settings.effort == Effort::Quick && is_fine(weights) ? 1 : settings.steps(settings.iters);
+    }
+
+    void take_budget(const AutoRoundSettings& settings, const QuantizationArgs& weights) {
+        iters_ = std::max(iters_, steps_of(settings, weights));
         batch_size_ = std::min(settings.batch_size, config_.num_samples);
         batches_ = settings.gradient_accumulate_steps;
         nblocks_ = settings.nblocks;
@@ -168,7 +173,7 @@ private:
             const AutoRoundSettings* settings = settings_of(*quantized);
             if (!settings || settings->iters == 0 || !quantized->scheme.weights) continue;
             (void)add_rounding(*quantized, module, *settings);
-            take_budget(*settings);
+            take_budget(*settings, *quantized->scheme.weights);
             head_weights_ = module.shape[0] * module.shape[1];
         }
     }
