@@ -261,6 +261,7 @@ private Q_SLOTS:
         w->plots()->setCurrentTab(PlotsPage::Overview);
         OverviewPage* page = w->plots()->overviewPage();
         QTRY_VERIFY(page->loader().complete());
+        QTRY_COMPARE(page->table()->model()->index(0, 0).data(OverviewModel::ModuleRole).toString(), Down1);  // rows find their places a turn later
         auto* tree = w.window->findChild<ModelPanel*>();
         page->table()->setCurrentIndex(page->table()->model()->index(2, 0));
         QCOMPARE(w->session().selectedModule(), page->table()->currentIndex().data(OverviewModel::ModuleRole).toString());
