@@ -1,3 +1,4 @@
+#include <QLabel>
 #include <QMenu>
 #include <QPlainTextEdit>
 #include <QSignalSpy>
@@ -156,6 +157,21 @@ private Q_SLOTS:
         QCOMPARE(editor->text(), wrong);
     }
 
+    void countsNotesApartFromProblems() {
+        Panel p(m_folder);
+        const auto said = [&p] {
+            for (const QLabel* label : p.panel.findChildren<QLabel*>())
+                if (label->accessibleName() == QLatin1String("Problems of the recipe")) return label->text();
+            return QString();
+        };
+        p.session.changeRecipe(QStringLiteral("note: 1\n"));
+        QTRY_COMPARE(said(), QStringLiteral("No problems, 1 note(s)"));
+        p.session.changeRecipe(QStringLiteral("note: 1\ngroup_size: 100\n"));
+        QTRY_COMPARE(said(), QStringLiteral("1 problem(s), 1 note(s)"));
+        p.session.changeRecipe(QStringLiteral("a: 1\n"));
+        QTRY_COMPARE(said(), QStringLiteral("No problems"));
+    }
+
     void remembersItsView() {
         Panel p(m_folder);
         QCOMPARE(p.panel.view(), RecipePanel::View::Form);
@@ -187,6 +203,7 @@ private:
                 ParsedRecipe parsed;
                 if (const size_t at = text.find("100"); at != std::string::npos)
                     parsed.diagnostics.push_back({.message = "group_size 100 does not divide 576 columns", .line = 2, .column = 1, .fixes = {{"Use group_size 64", at, 3, "64"}}});
+                if (text.starts_with("note")) parsed.diagnostics.push_back({.severity = Diagnostic::Severity::Note, .message = "a module goes to the later group", .line = 1, .column = 1});
                 return parsed;
             };
             return services;

@@ -60,6 +60,7 @@ RecipePanel::RecipePanel(Session& session, Settings& settings, const QString& re
     m_effect->setAccessibleName(tr("What the recipe does to the model"));
     m_effect->setContentsMargins(8, 4, 8, 0);
     m_count->setContentsMargins(8, 0, 8, 4);
+    m_count->setAccessibleName(tr("Problems of the recipe"));
 
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -255,15 +256,19 @@ void RecipePanel::rewrite() {
     if (const auto& recipe = m_session.parsedRecipe()) change(QString::fromStdString(m_session.services().writeRecipe(*recipe)));
 }
 
+QString RecipePanel::inShort(const std::vector<Diagnostic>& diagnostics) {
+    const auto notes = static_cast<int>(std::ranges::count(diagnostics, Diagnostic::Severity::Note, &Diagnostic::severity));
+    const auto problems = static_cast<int>(diagnostics.size()) - notes;
+    const QString text = problems == 0 ? tr("No problems") : tr("%n problem(s)", nullptr, problems);
+    return notes == 0 ? text : text + QStringLiteral(", ") + tr("%n note(s)", nullptr, notes);
+}
+
 void RecipePanel::showChecked() {
     const auto& diagnostics = m_session.diagnostics();
     m_editor->setDiagnostics(diagnostics);
     m_problems->show(diagnostics);
     m_rewrite->setEnabled(m_session.parsedRecipe().has_value());
-    if (m_session.recipe().trimmed().isEmpty())
-        m_count->setText(tr("No recipe yet"));
-    else
-        m_count->setText(diagnostics.empty() ? tr("No problems") : tr("%n problem(s)", nullptr, static_cast<int>(diagnostics.size())));
+    m_count->setText(m_session.recipe().trimmed().isEmpty() ? tr("No recipe yet") : inShort(diagnostics));
     showEffect();
 }
 

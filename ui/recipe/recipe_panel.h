@@ -64,6 +64,7 @@ private:
     void makeFix(const Fix& fix);
     void goToLine(int line);
     void rewrite();
+    [[nodiscard]] static QString inShort(const std::vector<Diagnostic>& diagnostics);
     void showChecked();
     void showEffect();
 
