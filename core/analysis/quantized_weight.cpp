@@ -11,7 +11,7 @@
 #include "core/checkpoint/compressor.h"
 #include "core/models/module_plan.h"
 #include "core/observers/fused_groups.h"
-#include "core/quantization/fake_quantize.h"
+#include "core/quantization/qparams.h"
 
 namespace calibench {
 namespace {
@@ -27,29 +27,52 @@ at::Tensor by_group(const at::Tensor& tensor) {
     return tensor.defined() && tensor.dim() != 2 ? tensor.reshape({1, 1}) : tensor;
 }
 
-QuantizedWeight describe_levels(const StoredLevels& stored, const QuantizationArgs& args, CompressionFormat format) {
+/// `qparams`: as a reader computes with them. All but levels.
+QuantizedWeight describe_groups(const QParams& qparams, int64_t rows, int64_t columns, const QuantizationArgs& args, CompressionFormat format) {
     QuantizedWeight quantized;
     quantized.args = args;
-    const at::ScalarType dtype = stored.levels.scalar_type();
-    const bool is_float8 = at::isFloat8Type(dtype);
-    quantized.levels = stored.levels.to(dtype == at::kChar ? dtype : is_float8 || dtype == at::kBFloat16 ? at::kBFloat16 : at::kFloat).contiguous();
-    const QParams& qparams = stored.qparams;
     quantized.stored_scale = floats(qparams.scale);
     quantized.stored_zero_point = floats(qparams.zero_point);
     quantized.scale = by_group(floats(qparams.global_scale.defined() ? qparams.scale / qparams.global_scale : qparams.scale));
     quantized.zero_point = by_group(quantized.stored_zero_point);
-    const int64_t rows = stored.levels.size(0), columns = stored.levels.size(1);
     const bool is_block = args.strategy == Strategy::Block;
     quantized.group_rows = is_block ? args.block_structure->at(0) : rows / quantized.scale.size(0);
     quantized.group_columns = is_block ? args.block_structure->at(1) : columns / quantized.scale.size(1);
+    quantized.in_bfloat16 = format == CompressionFormat::Nvfp4PackQuantized || format == CompressionFormat::Mxfp4PackQuantized ||
+                            format == CompressionFormat::Mxfp8Quantized;
+    return quantized;
+}
+
+QuantizedWeight describe_levels(const StoredLevels& stored, const QuantizationArgs& args, CompressionFormat format) {
+    const int64_t columns = stored.levels.size(1);
+    QuantizedWeight quantized = describe_groups(stored.qparams, stored.levels.size(0), columns, args, format);
+    const at::ScalarType dtype = stored.levels.scalar_type();
+    const bool is_float8 = at::isFloat8Type(dtype);
+    quantized.levels = stored.levels.to(dtype == at::kChar ? dtype : is_float8 || dtype == at::kBFloat16 ? at::kBFloat16 : at::kFloat).contiguous();
     if (stored.g_idx.defined() && !stored.g_idx.eq(-1).any().item<bool>()) {
         // The groups hold the columns in the stable order of g_idx, whatever numbers it has (flatten_for_calibration).
         const at::Tensor order = at::argsort(stored.g_idx, /*stable=*/true);
         quantized.column_group = at::empty_like(order).index_put_({order}, at::floor_divide(at::arange(columns, at::kLong), quantized.group_columns));
     }
-    quantized.in_bfloat16 = format == CompressionFormat::Nvfp4PackQuantized || format == CompressionFormat::Mxfp4PackQuantized ||
-                            format == CompressionFormat::Mxfp8Quantized;
     return quantized;
+}
+
+/// How quantize() finds the levels of such a weight (core/quantization/fake_quantize.h); unset: in a way that loops here do not know.
+std::optional<QuantizedWeight::Rounding> rounding_by(const QParams& qparams, const at::Tensor& weight, const QuantizationArgs& args, CompressionFormat format) {
+    const at::ScalarType dtype = weight.scalar_type();
+    const auto has_loop = [](at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; };
+    const bool is_fp4 = args.type == QuantizationType::Float && args.num_bits == 4;
+    const bool packs_fp4 = format == CompressionFormat::Nvfp4PackQuantized || format == CompressionFormat::Mxfp4PackQuantized;
+    if (args.num_bits > 8 || is_fp4 != packs_fp4 || !has_loop(dtype) || !has_loop(qparams.scale.scalar_type())) return {};
+    QuantizedWeight::Rounding rounding;
+    rounding.scale = by_group(floats(qparams.global_scale.defined() ? qparams.scale / qparams.global_scale : qparams.scale));
+    if (!args.symmetric) rounding.zero_point = by_group(floats(qparams.zero_point.to(dtype)));
+    rounding.kind = args.type == QuantizationType::Int ? LevelKind::Whole : args.num_bits == 8 ? LevelKind::E4m3 : LevelKind::E2m1;
+    const QuantizationRange range = quantization_range(args);
+    rounding.low = static_cast<float>(range.min);
+    rounding.high = static_cast<float>(range.max);
+    rounding.in_bfloat16 = dtype == at::kBFloat16 && qparams.scale.scalar_type() == at::kBFloat16;
+    return rounding;
 }
 
 TensorLookup lookup_in(const std::vector<NamedTensor>& tensors, const std::string& prefix = "") {
@@ -129,12 +152,13 @@ QuantizedWeight QuantizedWeights::round_to_nearest(const WeightRequest& request,
         share_global_scale(group);
     }
     const QuantizationArgs& args = *scheme.weights;
-    if (plan.format == CompressionFormat::PackQuantized) {  // spared the packing, which loses nothing
-        const QParams qparams = observed_qparams(*observer);
-        return describe_levels({quantize(weight, qparams, args, at::kChar), {qparams.scale, args.symmetric ? at::Tensor() : qparams.zero_point, {}}, {}},
-                               args, plan.format);
+    const QParams qparams = observed_qparams(*observer);
+    if (auto rounding = rounding_by(qparams, weight, args, plan.format)) {  // spared levels and packing, which lose nothing
+        QuantizedWeight quantized = describe_groups(read_back(qparams, args, plan.format, at::kFloat), weight.size(0), weight.size(1), args, plan.format);
+        quantized.rounding = std::move(rounding);
+        return quantized;
     }
-    const std::vector<NamedTensor> tensors = compress_linear(weight, {}, {.weight = observed_qparams(*observer), .input = {}, .output = {}}, scheme, plan.format);
+    const std::vector<NamedTensor> tensors = compress_linear(weight, {}, {.weight = qparams, .input = {}, .output = {}}, scheme, plan.format);
     return read_stored(lookup_in(tensors), scheme, plan.format, request.module);
 }
 

@@ -121,6 +121,63 @@ CALIBENCH_INLINE void widen_values(const Widening& widening, int64_t begin, int6
 
 CALIBENCH_LOOP(widen_loop, widen_values, Widening)
 
+// ---- round_to_levels
+
+struct Leveling {
+    const RowScales& scales;
+    const RowRounding& rounding;
+    const float* weight;  ///< of column 0, as `levels`
+    float* levels;
+};
+
+template <int N, LevelKind kind>
+CALIBENCH_INLINE typename Lanes<N>::Float nearest_level(typename Lanes<N>::Float x) {
+    using L = Lanes<N>;
+    using Uint = typename L::Uint;
+    const auto magic = L::broadcast(12582912.0f);  // adding it rounds to whole numbers, half of it to halves (Lanes::round)
+    if constexpr (kind == LevelKind::Whole) return L::round(x);
+    const Uint bits = reinterpret_cast<Uint>(x);
+    const auto magnitude = reinterpret_cast<typename L::Float>(bits & 0x7fffffffu);
+    if constexpr (kind == LevelKind::E4m3) {  // three bits of mantissa; multiples of 2^-9 below 2^-6
+        const auto rounded = reinterpret_cast<typename L::Float>((bits + 0x7ffffu + ((bits >> 20) & 1u)) & 0xfff00000u);
+        const auto small = magic * 0x1p-9f;
+        return magnitude < L::broadcast(0x1p-6f) ? (x + small) - small : rounded;
+    } else {  // multiples of 0.5 up to 2, of 1 up to 4, of 2 up to 6
+        const auto step = magnitude < L::broadcast(2) ? magic * 0.5f : magnitude < L::broadcast(4) ? magic : magic * 2.0f;
+        return reinterpret_cast<typename L::Float>(reinterpret_cast<Uint>((magnitude + step) - step) | (bits & 0x80000000u));
+    }
+}
+
+/// T: what intermediate results are rounded to.
+template <int N, typename T, LevelKind kind>
+CALIBENCH_INLINE void level_runs(const Leveling& leveling, int64_t begin, int64_t end) {
+    using L = Lanes<N>;
+    const RowScales& scales = leveling.scales;
+    const RowRounding& rounding = leveling.rounding;
+    const auto low = L::broadcast(rounding.low), high = L::broadcast(rounding.high);
+    for (int64_t column = begin; column < end;) {
+        const int64_t group = scales.group_of(column), run_end = scales.end_of_run(column, end);
+        const auto scale = L::broadcast(rounding.scale[group]), zero_point = L::broadcast(rounding.zero_point ? rounding.zero_point[group] : 0.0f);
+        for (; column < run_end; column += N) {
+            auto x = L::template narrow<T>(L::load(leveling.weight + column, run_end - column) / scale);
+            if (rounding.zero_point) x = L::template narrow<T>(x + zero_point);
+            L::store(leveling.levels + column, nearest_level<N, kind>(L::clamp(x, low, high)), run_end - column);
+        }
+        column = run_end;
+    }
+}
+
+template <int N, typename T>
+CALIBENCH_INLINE void level_columns(const Leveling& leveling, int64_t begin, int64_t end) {
+    switch (leveling.rounding.kind) {
+        case LevelKind::Whole: return level_runs<N, T, LevelKind::Whole>(leveling, begin, end);
+        case LevelKind::E4m3: return level_runs<N, T, LevelKind::E4m3>(leveling, begin, end);
+        case LevelKind::E2m1: return level_runs<N, T, LevelKind::E2m1>(leveling, begin, end);
+    }
+}
+
+CALIBENCH_LOOP(level_loop, level_columns, Leveling)
+
 // ---- restore
 
 struct Restoring {
@@ -183,7 +240,6 @@ struct Measuring {
     const LevelBounds& bounds;
     GroupSums* groups;
     RowSums& row;
-    const ColumnSums& columns;
 };
 
 /// How many they were.
@@ -220,32 +276,6 @@ CALIBENCH_INLINE void fill_in_errors(const MeasuredPiece& piece, bool all_finite
     }
     for (int64_t i = 0; !all_finite && i < piece.count; ++i)
         if (std::isnan(piece.quantized[i])) piece.error[i] = 0;
-}
-
-template <int N>
-CALIBENCH_INLINE void add_columns(const MeasuredPiece& piece, const ColumnSums& columns) {
-    using D = Doubles<N>;
-    const auto add = [&](const float* values, double* sums) __attribute__((always_inline)) {
-        int64_t i = 0;
-        for (; i + D::lanes <= piece.count; i += D::lanes) {
-            const auto value = D::load(values + i);
-            typename D::Double sum;
-            std::memcpy(&sum, sums + i, sizeof sum);
-            sum += value * value;
-            std::memcpy(sums + i, &sum, sizeof sum);
-        }
-        for (; i < piece.count; ++i) sums[i] += double(values[i]) * double(values[i]);
-    };
-    add(piece.weight, columns.weight_energy + piece.column);
-    add(piece.error, columns.error_energy + piece.column);
-    using L = Lanes<N>;
-    float* largest = columns.max_abs_error + piece.column;
-    for (int64_t i = 0; i < piece.count; i += N) {
-        const int64_t rest = piece.count - i;
-        const auto error = reinterpret_cast<typename L::Float>(reinterpret_cast<typename L::Uint>(L::load(piece.error + i, rest)) & 0x7fffffffu);
-        const auto past = L::load(largest + i, rest);
-        L::store(largest + i, error > past ? error : past, rest);
-    }
 }
 
 template <int N>
@@ -302,10 +332,89 @@ CALIBENCH_INLINE void measure_piece(const Measuring& measuring, int64_t, int64_t
     weight_range<N>(piece, 0, piece.count, all_finite, row.low, row.high);
     range<N>(piece.quantized, piece.count, row.low_quantized, row.high_quantized);
     range<N>(piece.error, piece.count, row.low_error, row.high_error);
-    add_columns<N>(piece, measuring.columns);
 }
 
 CALIBENCH_LOOP(measure_loop, measure_piece, Measuring)
+
+// ---- add_to_columns
+
+struct ColumnAdding {
+    const MeasuredRows& rows;
+    const ColumnSums& columns;
+};
+
+template <int N>
+CALIBENCH_INLINE void add_squares(const float* values, const MeasuredRows& rows, double* sums) {
+    using D = Doubles<N>;
+    int64_t i = 0;
+    for (; i + D::lanes <= rows.columns; i += D::lanes) {
+        typename D::Double sum;
+        std::memcpy(&sum, sums + i, sizeof sum);
+        for (int64_t row = 0; row < rows.rows; ++row) {
+            const auto value = D::load(values + row * rows.stride + i);
+            sum += value * value;
+        }
+        std::memcpy(sums + i, &sum, sizeof sum);
+    }
+    for (; i < rows.columns; ++i)
+        for (int64_t row = 0; row < rows.rows; ++row) sums[i] += double(values[row * rows.stride + i]) * double(values[row * rows.stride + i]);
+}
+
+template <int N, typename T>
+CALIBENCH_INLINE void add_rows(const ColumnAdding& adding, int64_t, int64_t) {
+    using L = Lanes<N>;
+    const MeasuredRows& rows = adding.rows;
+    add_squares<N>(rows.weight, rows, adding.columns.weight_energy);
+    add_squares<N>(rows.error, rows, adding.columns.error_energy);
+    float* largest = adding.columns.max_abs_error;
+    for (int64_t i = 0; i < rows.columns; i += N) {
+        const int64_t rest = rows.columns - i;
+        auto most = L::load(largest + i, rest);
+        for (int64_t row = 0; row < rows.rows; ++row) {
+            const auto error = L::load(rows.error + row * rows.stride + i, rest);
+            const auto magnitude = reinterpret_cast<typename L::Float>(reinterpret_cast<typename L::Uint>(error) & 0x7fffffffu);
+            most = magnitude > most ? magnitude : most;
+        }
+        L::store(largest + i, most, rest);
+    }
+}
+
+CALIBENCH_LOOP(add_rows_loop, add_rows, ColumnAdding)
+
+// ---- find_cells
+
+struct CellSearch {
+    const float* x;
+    int64_t rows, stride;
+    float* cells;
+};
+
+template <int N, typename T>
+CALIBENCH_INLINE void find_cells_of(const CellSearch& search, int64_t begin, int64_t end) {
+    using L = Lanes<N>;
+    for (int64_t i = begin; i < end; i += N) {
+        const int64_t count = std::min<int64_t>(N, end - i);
+        auto low = L::load(search.x + i, count), high = low;
+        for (int64_t row = 1; row < search.rows; ++row) {
+            const auto value = L::load(search.x + row * search.stride + i, count);
+            low = value < low ? value : low;
+            high = value > high ? value : high;
+        }
+        float lows[N], highs[N];
+        L::store(lows, low);
+        L::store(highs, high);
+        for (int64_t at = 0; at < count; at += coarse_cell) {
+            float least = lows[at], most = highs[at];
+            for (int64_t j = at + 1; j < std::min(at + coarse_cell, count); ++j) {
+                least = lows[j] < least ? lows[j] : least;
+                most = highs[j] > most ? highs[j] : most;
+            }
+            search.cells[(i + at) / coarse_cell] = most >= -least ? most : least;
+        }
+    }
+}
+
+CALIBENCH_LOOP(find_cells_loop, find_cells_of, CellSearch)
 
 // ---- find_bins
 
@@ -361,6 +470,11 @@ void widen(const float* values, int64_t count, float* out) { std::memcpy(out, va
 void widen(const uint16_t* bfloat16s, int64_t count, float* out) { widen_loop<uint16_t>({bfloat16s, out}, 0, count); }
 void widen(const int8_t* values, int64_t count, float* out) { widen_loop<int8_t>({values, out}, 0, count); }
 
+void round_to_levels(const RowScales& scales, const RowRounding& rounding, const float* weight, int64_t column, int64_t count, float* levels) {
+    const Leveling leveling{scales, rounding, weight - column, levels - column};
+    rounding.in_bfloat16 ? level_loop<uint16_t>(leveling, column, column + count) : level_loop<float>(leveling, column, column + count);
+}
+
 void restore(const RowScales& scales, const float* levels, int64_t column, int64_t count, float* out) {
     const Restoring restoring{scales, levels - column, out - column};
     scales.in_bfloat16 ? restore_loop<uint16_t>(restoring, column, column + count) : restore_loop<float>(restoring, column, column + count);
@@ -379,9 +493,13 @@ void GroupSums::add(const GroupSums& other) {
     count += other.count;
 }
 
-void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row, const ColumnSums& columns) {
-    measure_loop<float>({piece, scales, bounds, groups, row, columns}, 0, 0);
+void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row) {
+    measure_loop<float>({piece, scales, bounds, groups, row}, 0, 0);
 }
+
+void add_to_columns(const MeasuredRows& rows, const ColumnSums& columns) { add_rows_loop<float>({rows, columns}, 0, 0); }
+
+void find_cells(const float* x, int64_t rows, int64_t stride, int64_t columns, float* cells) { find_cells_loop<float>({x, rows, stride, cells}, 0, columns); }
 
 void find_bins(const BinRule& rule, const float* x, int64_t count, int32_t* bins) { find_bins_loop<float>({rule, x, bins}, 0, count); }
 

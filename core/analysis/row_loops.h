@@ -32,9 +32,24 @@ struct RowScales {
     }
 };
 
+/// What a level is: a whole number, or a value of float8 (e4m3) or float4 (e2m1).
+enum class LevelKind { Whole, E4m3, E2m1 };
+
+/// How the levels of one row are found: what its groups were rounded with, and to what.
+struct RowRounding {
+    const float* scale = nullptr;
+    const float* zero_point = nullptr;  ///< null: none
+    LevelKind kind = LevelKind::Whole;
+    float low = 0, high = 0;            ///< the lowest and the highest level
+    bool in_bfloat16 = false;           ///< quotients and what the zero point makes of them are rounded to it
+};
+
 void widen(const float* values, int64_t count, float* out);
 void widen(const uint16_t* bfloat16s, int64_t count, float* out);
 void widen(const int8_t* values, int64_t count, float* out);
+
+/// The level next to each weight, as quantize() does it (core/quantization/fake_quantize.h); `scales` tells the groups.
+void round_to_levels(const RowScales& scales, const RowRounding& rounding, const float* weight, int64_t column, int64_t count, float* levels);
 
 /// out = (level - zero_point) * scale for the columns from `column` on.
 void restore(const RowScales& scales, const float* levels, int64_t column, int64_t count, float* out);
@@ -70,6 +85,7 @@ struct ColumnSums {
     double* weight_energy;
     double* error_energy;
     float* max_abs_error;
+    [[nodiscard]] ColumnSums from(int64_t column) const { return {weight_energy + column, error_energy + column, max_abs_error + column}; }
 };
 
 /// The levels beyond which a value counts as clipped.
@@ -86,8 +102,16 @@ struct MeasuredPiece {
     int64_t column, count;
 };
 
-/// Takes a piece into all sums: those of the groups of its row, of the row, and of its columns.
-void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row, const ColumnSums& columns);
+/// Takes a piece into the sums of its row, and of its row's groups.
+void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row);
+
+/// The same columns of some rows: W and W - Wq of the first row, of the next ones at `stride`.
+struct MeasuredRows {
+    const float* weight;
+    const float* error;
+    int64_t rows, stride, columns;
+};
+void add_to_columns(const MeasuredRows& rows, const ColumnSums& columns);
 
 /// Bins of equal width from `low` on; the last one holds what lies beyond it.
 struct BinRule {
@@ -96,6 +120,11 @@ struct BinRule {
 };
 /// The bin of each value; num_bins for NaN.
 void find_bins(const BinRule& rule, const float* x, int64_t count, int32_t* bins);
+
+/// Rows and columns of a coarse map's cells: small enough that finer cells are few values each, and panning over them stays fluent.
+constexpr int64_t coarse_cell = 4;
+/// The value of largest magnitude, of equal ones the positive, of every coarse_cell columns of all these rows. No NaN.
+void find_cells(const float* x, int64_t rows, int64_t stride, int64_t columns, float* cells);
 
 /// high[i] = max(high[i], x[i]), low[i] = min(low[i], x[i]); NaN is left out.
 void widen_range(const float* x, int64_t count, float* low, float* high);

@@ -1,6 +1,7 @@
 #include "core/analysis/weight_inspection.h"
 
 #include <algorithm>
+#include <mutex>
 #include <numeric>
 
 #include <ATen/ATen.h>
@@ -49,8 +50,11 @@ MapTile matrix_of(const at::Tensor& tensor, const WeightRows& weight) {
 class MappedWeight final : public WeightInspection {
 public:
     MappedWeight(std::shared_ptr<const ModelFiles> model, const std::string& module, const at::Tensor& weight, QuantizedWeight quantized)
-        : model_(std::move(model)), rows_(weight, std::move(quantized)), measurement_(measure_weight(rows_)), map_(rows_) {
+        : model_(std::move(model)), rows_(weight, std::move(quantized)), map_(rows_) {
+        MapTile errors = WeightMap::empty_coarse_map(rows_.whole());
+        measurement_ = measure_weight(rows_, &errors);
         measurement_.facts.module = module;
+        if (!errors.values.empty()) map_.keep_coarse_map(WeightLayer::Error, std::move(errors));
     }
 
     const WeightFacts& facts() const override { return measurement_.facts; }
@@ -60,7 +64,7 @@ public:
     }
 
     ValueHistogram histogram(WeightLayer layer, int bins, const std::optional<Extent>& part) const override {
-        if (!part || *part == rows_.whole()) return make_histogram(rows_, layer, rows_.whole(), bins, whole_range(layer));
+        if (!part || *part == rows_.whole()) return whole_histogram(layer, bins);
         return make_histogram(rows_, layer, clipped(*part, rows_.whole()), bins);
     }
 
@@ -89,6 +93,16 @@ public:
     MapTile zero_points() const override { return matrix_of(rows_.quantized().stored_zero_point, rows_); }
 
 private:
+    /// The last one is kept: whoever asks what if is shown W's again with each answer.
+    ValueHistogram whole_histogram(WeightLayer layer, int bins) const {
+        const std::lock_guard lock(histogram_mutex_);
+        if (!histogram_ || histogram_layer_ != layer || static_cast<int>(histogram_->counts.size()) != std::max(bins, 1)) {
+            histogram_ = make_histogram(rows_, layer, rows_.whole(), bins, whole_range(layer));
+            histogram_layer_ = layer;
+        }
+        return *histogram_;
+    }
+
     std::optional<ValueInterval> whole_range(WeightLayer layer) const {
         switch (layer) {
             case WeightLayer::Weight: return ValueInterval{measurement_.facts.min, measurement_.facts.max};
@@ -118,6 +132,9 @@ private:
     WeightRows rows_;
     WeightMeasurement measurement_;
     WeightMap map_;
+    mutable std::mutex histogram_mutex_;
+    mutable std::optional<ValueHistogram> histogram_;
+    mutable WeightLayer histogram_layer_ = WeightLayer::Weight;
 };
 
 }  // namespace

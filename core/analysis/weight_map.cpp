@@ -10,8 +10,6 @@
 namespace calibench {
 namespace {
 
-/// Rows and columns of a coarse map's cells: small enough that finer cells are few values each, and panning over them stays fluent.
-constexpr int64_t coarse_cell = 4;
 constexpr int64_t values_per_task = 1 << 16;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -54,10 +52,17 @@ MapTile WeightMap::tile(WeightLayer layer, const Extent& part, int64_t max_rows,
     return tile;
 }
 
+MapTile WeightMap::empty_coarse_map(const Extent& whole) { return empty_tile(whole, coarse_cell, coarse_cell, whole); }
+
+void WeightMap::keep_coarse_map(WeightLayer layer, MapTile tile) {
+    CoarseMap& map = coarse_[static_cast<size_t>(layer)];
+    std::call_once(map.made, [&] { map.tile = std::move(tile); });
+}
+
 const MapTile& WeightMap::coarse(WeightLayer layer) const {
     CoarseMap& map = coarse_[static_cast<size_t>(layer)];
     std::call_once(map.made, [&] {
-        map.tile = empty_tile(rows_.whole(), coarse_cell, coarse_cell, rows_.whole());
+        map.tile = empty_coarse_map(rows_.whole());
         fill_from_values(layer, map.tile);
     });
     return map.tile;

@@ -17,6 +17,10 @@ public:
     /// See WeightInspection::map. Any thread.
     [[nodiscard]] MapTile tile(WeightLayer layer, const Extent& part, int64_t max_rows, int64_t max_columns) const;
 
+    /// A coarse map to be filled in, and to be kept by who makes one along with something else.
+    [[nodiscard]] static MapTile empty_coarse_map(const Extent& whole);
+    void keep_coarse_map(WeightLayer layer, MapTile tile);
+
 private:
     struct CoarseMap {
         std::once_flag made;

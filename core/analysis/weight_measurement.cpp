@@ -24,7 +24,7 @@ struct Band {
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 std::vector<Band> cut(int64_t rows, int64_t group_rows) {
-    const int64_t least = (rows + most_bands - 1) / most_bands;
+    const int64_t least = round_up((rows + most_bands - 1) / most_bands, coarse_cell);
     std::vector<Band> bands;
     if (group_rows <= least) {
         const int64_t step = round_up(least, group_rows);
@@ -103,37 +103,82 @@ void add_row(RowSums& all, const RowSums& row) {
     all.num_not_finite += row.num_not_finite;
 }
 
-BandResult measure_band(const WeightRows& weight, const Band& band, const LevelBounds& bounds, const QuantizationRange& range,
-                        std::vector<WeightMeasurement::Channel>& channels) {
-    const int64_t columns = weight.columns();
-    const QuantizedWeight& form = weight.quantized();
-    BandResult result(columns);
-    std::vector<GroupSums> groups(weight.is_quantized() ? static_cast<size_t>(form.scale.size(1)) : 0);
-    const ColumnSums column_sums{result.weight_energy.data(), result.error_energy.data(), result.max_abs_error.data()};
-    alignas(64) float values[most_piece_columns], levels[most_piece_columns], quantized[most_piece_columns], error[most_piece_columns];
-    for (int64_t row = band.begin; row < band.end; ++row) {
-        const RowScales scales = weight.scales_of(row);
-        RowSums sums;
-        for (int64_t column = 0; column < columns; column += most_piece_columns) {
-            const int64_t count = std::min(most_piece_columns, columns - column);
-            weight.read_weight(row, column, count, values);
-            if (weight.is_quantized()) {
-                weight.read_levels(row, column, count, levels);
-                restore(scales, levels, column, count, quantized);
-            } else {
-                std::copy_n(values, count, quantized);
-            }
-            measure({values, weight.is_quantized() ? levels : nullptr, quantized, error, column, count}, scales, bounds, groups.data(), sums, column_sums);
-        }
-        channels[static_cast<size_t>(row)] = {sums.weight_energy, sums.error_energy, sums.max_abs_error()};
-        add_row(result.sums, sums);
-        const bool is_constant = sums.low_quantized == sums.high_quantized || sums.low_level == sums.high_level;
-        if (sums.low < sums.high && is_constant) ++result.num_constant_rows;
-        if (band.whole_groups && weight.is_quantized() && ((row + 1) % form.group_rows == 0 || row + 1 == weight.rows())) result.groups.finish(groups, range);
+/// Measures a band by strips of some rows, as high as the cells of a coarse map, so that sums of columns are fetched once for all of them.
+class BandMeter {
+public:
+    BandMeter(const WeightRows& weight, const Band& band, std::vector<WeightMeasurement::Channel>& channels, MapTile* error_map)
+        : weight_(weight), form_(weight.quantized()), band_(band), channels_(channels), error_map_(error_map), result_(weight.columns()) {
+        if (!weight.is_quantized()) return;
+        bounds_ = clipping_bounds(*form_.args);
+        range_ = quantization_range(*form_.args);
+        for (auto& groups : groups_) groups.resize(static_cast<size_t>(form_.scale.size(1)));
     }
-    if (!band.whole_groups) result.open = std::move(groups);
-    return result;
-}
+
+    [[nodiscard]] BandResult measure() {
+        for (int64_t row = band_.begin; row < band_.end;) {
+            int64_t end = std::min(row + coarse_cell, band_.end);
+            if (shares_groups()) end = std::min(end, (row / form_.group_rows + 1) * form_.group_rows);
+            measure_strip(row, end - row);
+            row = end;
+        }
+        if (!band_.whole_groups) result_.open = std::move(groups_[0]);
+        return std::move(result_);
+    }
+
+private:
+    [[nodiscard]] bool shares_groups() const { return weight_.is_quantized() && form_.group_rows > 1; }
+
+    void measure_strip(int64_t first, int64_t rows) {
+        RowSums sums[coarse_cell];
+        for (int64_t column = 0; column < weight_.columns(); column += strip_columns) {
+            const int64_t count = std::min(strip_columns, weight_.columns() - column);
+            for (int64_t i = 0; i < rows; ++i) measure_piece(first + i, {values_[i], levels_, quantized_, error_[i], column, count}, groups_[shares_groups() ? 0 : i], sums[i]);
+            const ColumnSums columns{result_.weight_energy.data(), result_.error_energy.data(), result_.max_abs_error.data()};
+            add_to_columns({values_[0], error_[0], rows, strip_columns, count}, columns.from(column));
+            if (error_map_) find_cells(error_[0], rows, strip_columns, count, error_map_->values.data() + first / coarse_cell * error_map_->columns + column / coarse_cell);
+        }
+        for (int64_t i = 0; i < rows; ++i) finish_row(first + i, sums[i]);
+        if (!weight_.is_quantized() || !band_.whole_groups) return;
+        if (!shares_groups())
+            for (int64_t i = 0; i < rows; ++i) result_.groups.finish(groups_[i], range_);
+        else if (const int64_t end = first + rows; end % form_.group_rows == 0 || end == weight_.rows())
+            result_.groups.finish(groups_[0], range_);
+    }
+
+    void measure_piece(int64_t row, MeasuredPiece piece, std::vector<GroupSums>& groups, RowSums& sums) {
+        const RowScales scales = weight_.scales_of(row);
+        weight_.read_weight(row, piece.column, piece.count, piece.weight);
+        if (weight_.is_quantized()) {
+            weight_.read_levels(row, piece.column, piece.count, piece.weight, piece.levels);
+            restore(scales, piece.levels, piece.column, piece.count, piece.quantized);
+        } else {
+            piece.levels = nullptr;
+            std::copy_n(piece.weight, piece.count, piece.quantized);
+        }
+        calibench::measure(piece, scales, bounds_, groups.data(), sums);
+    }
+
+    void finish_row(int64_t row, const RowSums& sums) {
+        channels_[static_cast<size_t>(row)] = {sums.weight_energy, sums.error_energy, sums.max_abs_error()};
+        add_row(result_.sums, sums);
+        const bool is_constant = sums.low_quantized == sums.high_quantized || sums.low_level == sums.high_level;
+        if (sums.low < sums.high && is_constant) ++result_.num_constant_rows;
+    }
+
+    static constexpr int64_t strip_columns = 512;  // what a strip takes of them stays in the first-level cache
+    static_assert(strip_columns <= most_piece_columns && strip_columns % coarse_cell == 0);
+
+    const WeightRows& weight_;
+    const QuantizedWeight& form_;
+    const Band band_;
+    std::vector<WeightMeasurement::Channel>& channels_;
+    MapTile* const error_map_;
+    LevelBounds bounds_{};
+    QuantizationRange range_{};
+    std::vector<GroupSums> groups_[coarse_cell];  ///< of each row of a strip; the first one's alone where rows share them
+    BandResult result_;
+    alignas(64) float values_[coarse_cell][strip_columns], error_[coarse_cell][strip_columns], levels_[strip_columns], quantized_[strip_columns];
+};
 
 GroupSummary summarize_groups(const std::vector<Band>& bands, std::vector<BandResult>& results, int64_t group_rows, const QuantizationRange& range) {
     GroupSummary summary;
@@ -190,19 +235,21 @@ void describe_scales(const at::Tensor& scale, WeightFacts& facts) {
 
 }  // namespace
 
-WeightMeasurement measure_weight(const WeightRows& weight) {
+WeightMeasurement measure_weight(const WeightRows& weight, MapTile* error_map) {
     const QuantizedWeight& form = weight.quantized();
     const int64_t group_rows = weight.is_quantized() ? form.group_rows : 1;
     const QuantizationRange range = form.args ? quantization_range(*form.args) : QuantizationRange{};
-    const LevelBounds bounds = form.args ? clipping_bounds(*form.args) : LevelBounds{};
     const std::vector<Band> bands = cut(weight.rows(), group_rows);
+    const bool strips_are_cells = group_rows == 1 || group_rows % coarse_cell == 0 || group_rows >= weight.rows();
 
     WeightMeasurement measurement;
     measurement.rows.resize(static_cast<size_t>(weight.rows()));
     std::vector<BandResult> results(bands.size(), BandResult(0));
     parallel_for(static_cast<int64_t>(bands.size()), 1, [&](int64_t begin, int64_t end) {
-        for (int64_t band = begin; band < end; ++band)
-            results[static_cast<size_t>(band)] = measure_band(weight, bands[static_cast<size_t>(band)], bounds, range, measurement.rows);
+        for (int64_t band = begin; band < end; ++band) {
+            BandMeter meter(weight, bands[static_cast<size_t>(band)], measurement.rows, strips_are_cells ? error_map : nullptr);
+            results[static_cast<size_t>(band)] = meter.measure();
+        }
     });
 
     RowSums sums;
@@ -211,6 +258,8 @@ WeightMeasurement measure_weight(const WeightRows& weight) {
         add_row(sums, band.sums);
         facts.num_constant_rows += band.num_constant_rows;
     }
+    // A cell leaves out what is not finite, where these errors are 0.
+    if (error_map && (!strips_are_cells || sums.num_not_finite > 0)) error_map->values.clear();
     measurement.columns = merge_columns(results, weight.columns());
     measurement.error_energy = sums.error_energy;
     measurement.low_quantized = sums.low_quantized;

@@ -21,7 +21,8 @@ struct WeightMeasurement {
     std::vector<Channel> rows, columns;
 };
 
-[[nodiscard]] WeightMeasurement measure_weight(const WeightRows& rows);
+/// `error_map`: an empty coarse map of the errors (weight_map.h) to be filled in by the way. Where that cannot be its values are taken away.
+[[nodiscard]] WeightMeasurement measure_weight(const WeightRows& rows, MapTile* error_map = nullptr);
 
 /// 10 log10(signal / noise); infinity where nothing is lost.
 [[nodiscard]] double decibels(double signal, double noise);

@@ -34,7 +34,15 @@ void WeightRows::read_weight(int64_t row, int64_t column, int64_t count, float* 
     }
 }
 
-void WeightRows::read_levels(int64_t row, int64_t column, int64_t count, float* out) const {
+RowRounding WeightRows::rounding_of(int64_t row) const {
+    const QuantizedWeight::Rounding& by = *quantized_.rounding;
+    const int64_t first = row / quantized_.group_rows * by.scale.size(1);
+    const float* zero_point = by.zero_point.defined() ? by.zero_point.const_data_ptr<float>() + first : nullptr;
+    return {by.scale.const_data_ptr<float>() + first, zero_point, by.kind, by.low, by.high, by.in_bfloat16};
+}
+
+void WeightRows::read_levels(int64_t row, int64_t column, int64_t count, const float* weight, float* out) const {
+    if (quantized_.rounding) return round_to_levels(scales_of(row), rounding_of(row), weight, column, count, out);
     const int64_t first = row * columns() + column;
     const void* values = quantized_.levels.const_data_ptr();
     switch (quantized_.levels.scalar_type()) {
@@ -52,7 +60,7 @@ void WeightRows::read(WeightLayer layer, int64_t row, int64_t column, int64_t co
     if (layer == WeightLayer::Scale) {
         for (int64_t i = 0; i < count; ++i) out[i] = scales.scale ? scales.scale[scales.group_of(column + i)] : 1.0f;
     } else if (has_wq) {
-        read_levels(row, column, count, out);
+        read_levels(row, column, count, weight, out);
         restore(scales, out, column, count, out);
     } else {
         std::copy_n(weight, count, out);

@@ -23,10 +23,14 @@ void append(Tensors& tensors, const std::string& name, const at::Tensor& tensor)
     if (tensor.defined()) tensors.push_back({name, tensor.contiguous()});
 }
 
-void append_scale(Tensors& tensors, const std::string& name, const at::Tensor& scale) {
-    if (!scale.defined()) return;
+void require_finite(const std::string& name, const at::Tensor& scale) {
     if (!all_finite(scale))
         throw RunError(concat(name, " holds NaN or infinite values and cannot be stored; check the weights and the calibration data"));
+}
+
+void append_scale(Tensors& tensors, const std::string& name, const at::Tensor& scale) {
+    if (!scale.defined()) return;
+    require_finite(name, scale);
     append(tensors, name, scale);
 }
 
@@ -60,6 +64,30 @@ at::Tensor from_e8m0(const at::Tensor& exponent) {
     return at::pow(at::Scalar(2.0), (exponent.to(at::kInt) - 127).to(at::kBFloat16));
 }
 
+bool packs_fp4(CompressionFormat format) {
+    return format == CompressionFormat::Nvfp4PackQuantized || format == CompressionFormat::Mxfp4PackQuantized;
+}
+
+/// A weight's scale as the format keeps it.
+at::Tensor encode_scale(const at::Tensor& scale, const QuantizationArgs& args, CompressionFormat format) {
+    switch (format) {
+        case CompressionFormat::Mxfp4PackQuantized:
+        case CompressionFormat::Mxfp8Quantized: return to_e8m0(scale);
+        case CompressionFormat::Nvfp4PackQuantized: return scale.to(to_scalar_type(args.scale_dtype.value_or(DType::Float8E4M3)));
+        default: return scale;
+    }
+}
+
+/// Readers load a scale in the dtype they compute in, and the product with it is rounded no earlier than there.
+at::Tensor decode_scale(const at::Tensor& stored, CompressionFormat format, at::ScalarType dtype) {
+    switch (format) {
+        case CompressionFormat::Mxfp4PackQuantized:
+        case CompressionFormat::Mxfp8Quantized: return from_e8m0(stored);
+        case CompressionFormat::Nvfp4PackQuantized: return stored.to(at::kBFloat16);
+        default: return stored.is_floating_point() ? stored.to(dtype) : stored;
+    }
+}
+
 Tensors store_packed_integers(const at::Tensor& levels, const at::Tensor& bias, ModuleQParams qparams,
                               const QuantizationScheme& scheme) {
     const QuantizationArgs& args = *scheme.weights;
@@ -76,17 +104,16 @@ Tensors store_packed_integers(const at::Tensor& levels, const at::Tensor& bias, 
 Tensors store_packed_fp4(const at::Tensor& levels, const at::Tensor& bias, ModuleQParams qparams, const QuantizationScheme& scheme,
                          CompressionFormat format) {
     const at::Tensor scale = qparams.weight.scale;
-    const at::ScalarType fp8 = to_scalar_type(scheme.weights->scale_dtype.value_or(DType::Float8E4M3));
     qparams.weight.scale.reset();  // stored after the weight
     Tensors tensors = surroundings(bias, qparams, scheme);
     append(tensors, "weight_packed", pack_fp4_to_uint8(levels));
-    append_scale(tensors, "weight_scale", format == CompressionFormat::Mxfp4PackQuantized ? to_e8m0(scale) : scale.to(fp8));
+    append_scale(tensors, "weight_scale", encode_scale(scale, *scheme.weights, format));
     return tensors;
 }
 
 Tensors store_unpacked(const at::Tensor& levels, const at::Tensor& bias, ModuleQParams qparams, const QuantizationScheme& scheme,
                        CompressionFormat format) {
-    if (format == CompressionFormat::Mxfp8Quantized) qparams.weight.scale = to_e8m0(qparams.weight.scale);
+    qparams.weight.scale = encode_scale(qparams.weight.scale, *scheme.weights, format);
     Tensors tensors = surroundings(bias, qparams, scheme);
     append(tensors, "weight", levels);
     return tensors;
@@ -110,8 +137,7 @@ void check_scale(const QParams& qparams, const QuantizationArgs& args, int64_t r
 void check_weight(const at::Tensor& weight, const ModuleQParams& qparams, const QuantizationArgs& args) {
     if (weight.dim() != 2) throw InputError(concat("only 2-D weights can be compressed, not one of shape ", weight.sizes()));
     check_scale(qparams.weight, args, weight.size(0), weight.size(1));
-    if (!all_finite(qparams.weight.scale))
-        throw RunError("weight_scale holds NaN or infinite values and cannot be stored; check the weights and the calibration data");
+    require_finite("weight_scale", qparams.weight.scale);
 }
 
 at::Tensor required(const TensorLookup& stored, const std::string& name) {
@@ -129,46 +155,29 @@ std::vector<int64_t> stored_shape(const TensorLookup& stored) {
     return {values[0].item<int64_t>(), values[1].item<int64_t>()};
 }
 
-/// Readers load a scale in the dtype they compute in, and the product with it is rounded no earlier than there.
-at::Tensor scale_in(at::ScalarType dtype, const TensorLookup& stored) {
-    const at::Tensor scale = required(stored, "weight_scale");
-    return scale.is_floating_point() ? scale.to(dtype) : scale;
-}
-
 StoredLevels read_packed_integers(const TensorLookup& stored, const QuantizationArgs& args, at::ScalarType dtype) {
     const std::vector<int64_t> shape = stored_shape(stored);
-    QParams qparams{scale_in(dtype, stored), {}, {}};
+    QParams qparams{decode_scale(required(stored, "weight_scale"), CompressionFormat::PackQuantized, dtype), {}, {}};
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
     if (packs_zero_point(args) && qparams.scale.dim() == 2)
         qparams.zero_point = unpack_from_int32(qparams.zero_point, args.num_bits, {shape[0], qparams.scale.size(-1)}, /*packed_dim=*/0);
     return {unpack_from_int32(required(stored, "weight_packed"), args.num_bits, shape), qparams, stored("weight_g_idx")};
 }
 
-StoredLevels read_fp4(const TensorLookup& stored, CompressionFormat format) {
+StoredLevels read_fp4(const TensorLookup& stored, CompressionFormat format, at::ScalarType dtype) {
     const at::Tensor packed = required(stored, "weight_packed");
     if (packed.dim() != 2) throw InputError(concat("weight_packed must be 2-D, not of shape ", packed.sizes()));
-    const at::Tensor scale = required(stored, "weight_scale");
-    QParams qparams;
-    if (format == CompressionFormat::Mxfp4PackQuantized) {
-        qparams.scale = from_e8m0(scale);
-    } else {
-        qparams.scale = scale.to(at::kBFloat16);
-        qparams.global_scale = required(stored, "weight_global_scale");
-    }
+    QParams qparams{decode_scale(required(stored, "weight_scale"), format, dtype), {}, {}};
+    if (format == CompressionFormat::Nvfp4PackQuantized) qparams.global_scale = required(stored, "weight_global_scale");
     return {unpack_fp4_from_uint8(packed, packed.size(0), packed.size(1) * 2, at::kBFloat16), qparams, {}};
 }
 
 StoredLevels read_unpacked(const TensorLookup& stored, const QuantizationArgs& args, CompressionFormat format, at::ScalarType dtype) {
-    QParams qparams{scale_in(dtype, stored), {}, {}};
-    if (format == CompressionFormat::Mxfp8Quantized) qparams.scale = from_e8m0(qparams.scale);
+    QParams qparams{decode_scale(required(stored, "weight_scale"), format, dtype), {}, {}};
     if (!args.symmetric) qparams.zero_point = required(stored, "weight_zero_point");
     const at::Tensor levels = required(stored, "weight");
     if (levels.dim() != 2) throw InputError(concat("weight must be 2-D, not of shape ", levels.sizes()));
     return {levels, qparams, {}};
-}
-
-bool packs_fp4(CompressionFormat format) {
-    return format == CompressionFormat::Nvfp4PackQuantized || format == CompressionFormat::Mxfp4PackQuantized;
 }
 
 }  // namespace
@@ -222,12 +231,22 @@ std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, 
     throw InputError(concat("format ", to_string(format), " does not store ", describe(args)));
 }
 
+QParams read_back(const QParams& weight, const QuantizationArgs& args, CompressionFormat format, at::ScalarType dtype) {
+    const at::Tensor stored = encode_scale(weight.scale, args, format);
+    for (const at::Tensor& scale : {weight.scale, weight.global_scale, stored})
+        if (scale.defined() && scale.is_floating_point()) require_finite("weight_scale", scale);
+    QParams read{decode_scale(stored, format, dtype), {}, {}};
+    if (format == CompressionFormat::Nvfp4PackQuantized) read.global_scale = weight.global_scale;
+    if (!args.symmetric && !packs_fp4(format)) read.zero_point = weight.zero_point;
+    return read;
+}
+
 StoredLevels read_levels(const TensorLookup& stored, const QuantizationScheme& scheme, CompressionFormat format, at::ScalarType dtype) {
     const QuantizationArgs& args = weight_args(scheme, format);
     if (format == CompressionFormat::MixedPrecision)
         throw InputError("mixed-precision is the format of a whole checkpoint; each module has one of its own");
     const StoredLevels read = format == CompressionFormat::PackQuantized ? read_packed_integers(stored, args, dtype)
-                              : packs_fp4(format)                        ? read_fp4(stored, format)
+                              : packs_fp4(format)                        ? read_fp4(stored, format, dtype)
                                                                          : read_unpacked(stored, args, format, dtype);
     check_scale(read.qparams, args, read.levels.size(0), read.levels.size(1));
     return read;

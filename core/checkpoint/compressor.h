@@ -35,6 +35,10 @@ struct ModuleQParams {
                                                                  const ModuleQParams& qparams, const QuantizationScheme& scheme,
                                                                  CompressionFormat format);
 
+/// What a reader who computes in `dtype` finds of a weight's qparams once compress_linear() has stored them: the formats keep scales in less
+/// than they come in. Throws RunError when a scale is not finite.
+[[nodiscard]] QParams read_back(const QParams& weight, const QuantizationArgs& args, CompressionFormat format, at::ScalarType dtype);
+
 /// Looks up a stored tensor by its name relative to the module; undefined when absent.
 using TensorLookup = std::function<at::Tensor(const std::string& relative_name)>;
 

@@ -9,7 +9,9 @@
 #include "core/analysis/weight_inspection.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/calibration/module_observers.h"
 #include "core/calibration/run.h"
+#include "core/checkpoint/compressor.h"
 #include "core/models/module_plan.h"
 #include "core/models/weight_store.h"
 #include "core/recipe/recipe.h"
@@ -218,6 +220,40 @@ private Q_SLOTS:
         QVERIFY(at::equal(as_tensor(after->scales()).flatten(), stored_scale.scalar_type() == at::kByte
                                                                     ? at::pow(2.0, stored_scale.to(at::kFloat) - 127).flatten()
                                                                     : stored_scale.to(at::kFloat).flatten()));
+    }
+
+    void rounds_as_a_checkpoint_keeps_it_data() {
+        QTest::addColumn<QString>("preset");
+        QTest::addColumn<int>("dtype");
+        for (const char* preset : {"W8A16", "W4A16", "W4A16_ASYM", "FP8_DYNAMIC", "FP8_BLOCK", "NVFP4A16", "MXFP4A16", "MXFP8A16", "W8A8"})
+            for (const at::ScalarType dtype : {at::kBFloat16, at::kFloat, at::kHalf}) QTest::addRow("%s of %s", preset, c10::toString(dtype)) << preset << int(dtype);
+    }
+    /// Levels and packed forms are spared in an inspection. Nothing may tell: neither by ties, nor by zeros, nor by values on the edge of a dtype.
+    void rounds_as_a_checkpoint_keeps_it() {
+        QFETCH(QString, preset);
+        QFETCH(int, dtype);
+        at::Tensor weight = at::arange(768 * 256, at::kDouble).mul(12.9898).sin().mul(43758.5453).frac().view({768, 256});
+        weight = weight * at::pow(2.0, at::arange(768).remainder(40).sub(30)).unsqueeze(1);
+        weight.narrow(0, 8, 64).copy_(at::arange(64 * 256).remainder(65).sub(32).mul(0.25).view({64, 256}));  // ties
+        weight[100].zero_();
+        weight.narrow(0, 101, 3).mul_(1e-4).narrow(1, 0, 1).fill_(1);
+        weight = weight.to(static_cast<at::ScalarType>(dtype));
+        const fs::path model = copy_of(llama);
+        replace_tensor(model, gate + ".weight", weight);
+
+        const QuantizationScheme scheme{.targets = {}, .weights = preset_scheme(preset.toStdString(), {}).weights, .input_activations = {}, .output_activations = {}, .format = {}};
+        const ModulePlan plan{.scheme = scheme, .format = infer_format(scheme), .tuning = {}};
+        const ModuleObservers observers(gate, plan);
+        observers.weight->observe(weight);
+        const std::vector<NamedTensor> stored = compress_linear(weight, {}, {.weight = observed_qparams(*observers.weight), .input = {}, .output = {}}, scheme, plan.format);
+        const auto lookup = [&](const std::string& name) {
+            const auto found = std::find_if(stored.begin(), stored.end(), [&](const NamedTensor& tensor) { return tensor.name == name; });
+            return found == stored.end() ? at::Tensor() : found->tensor;
+        };
+        const at::Tensor expected = decompress_linear(lookup, scheme, plan.format, at::kFloat);
+
+        const auto inspection = inspect_weight({.model_dir = model, .module = gate, .weights = scheme.weights, .fused_with = {gate}});
+        compare_facts(*inspection, weight, expected);
     }
 
     void shows_what_tuning_left() {
