@@ -323,6 +323,18 @@ private Q_SLOTS:
         QCOMPARE(map->seen().rows, test::PlainRows);
     }
 
+    void anEmptyHistogramFollowsTheTheme() {
+        HistogramPlot plot;
+        plot.resize(300, 200);
+        plot.setPalette(lightPalette());
+        const QImage light = plot.grab().toImage();
+        plot.setPalette(darkPalette());
+        plot.show(HistogramPlot::Weights, ValueDistribution{});
+        const QImage dark = plot.grab().toImage();
+        QVERIFY(light.pixelColor(light.width() / 2, light.height() - 2).lightness() > 200);
+        QVERIFY(dark.pixelColor(dark.width() / 2, dark.height() - 2).lightness() < 60);
+    }
+
     void themesAndNames() {
         Shown shown;
         shown.select(Q0);

@@ -114,6 +114,7 @@ QWidget* Plot::addOption(const QString& label, QWidget* widget) {
 }
 
 void Plot::applyTheme() {
+    m_made = true;
     m_theme = PlotTheme::fromPalette(palette());
     m_theme.apply(m_canvas);
     m_marks->setTheme(m_theme);
@@ -285,7 +286,7 @@ QByteArray Plot::svg() const {
 
 void Plot::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange || m_canvas->plotLayout()->elementCount() == 0) return;
+    if (event->type() != QEvent::PaletteChange || !m_made) return;
     applyTheme();
     refresh();
 }

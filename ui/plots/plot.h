@@ -109,6 +109,7 @@ private:
     QAction *m_follow = nullptr, *m_back = nullptr, *m_forward = nullptr, *m_whole = nullptr, *m_zoom = nullptr, *m_copyTable = nullptr, *m_copyPicture = nullptr;
     QAction *m_savePicture, *m_saveNumbers;
     PlotTheme m_theme;
+    bool m_made = false;  ///< by the subclass too
     QString m_selected;
     int m_pointed = -1;
     bool m_stale = true;
