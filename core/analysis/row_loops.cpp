@@ -46,9 +46,46 @@ struct Doubles {
         return __builtin_convertvector(half, Double);
     }
     static CALIBENCH_INLINE double sum(Double x) {
-        double total = 0;
-        for (int i = 0; i < lanes; ++i) total += x[i];
-        return total;
+        if constexpr (lanes > 2) {
+            typename DoubleTypes<N / 2>::Double low, high;
+            std::memcpy(&low, &x, sizeof low);
+            std::memcpy(&high, reinterpret_cast<const char*>(&x) + sizeof low, sizeof high);
+            return Doubles<N / 2>::sum(low + high);
+        } else {
+            return x[0] + x[1];
+        }
+    }
+};
+
+/// One lane of all: by halves, as short runs have little else to do.
+template <int N, typename Pick>
+CALIBENCH_INLINE float fold(typename Lanes<N>::Float x, const Pick& pick) {
+    if constexpr (N > 4) {
+        typename Lanes<N / 2>::Float low, high;
+        std::memcpy(&low, &x, sizeof low);
+        std::memcpy(&high, reinterpret_cast<const char*>(&x) + sizeof low, sizeof high);
+        return fold<N / 2>(pick(low, high), pick);
+    } else {
+        return pick(pick(float(x[0]), float(x[1])), pick(float(x[2]), float(x[3])));
+    }
+}
+
+/// The smallest and the largest so far. NaN is left out: comparing with it says no.
+template <int N>
+struct Range {
+    using Float = typename Lanes<N>::Float;
+    Float lows, highs;
+
+    CALIBENCH_INLINE Range(float low, float high) : lows(Lanes<N>::broadcast(low)), highs(Lanes<N>::broadcast(high)) {}
+    CALIBENCH_INLINE void add(Float value) {
+        lows = value < lows ? value : lows;
+        highs = value > highs ? value : highs;
+    }
+    CALIBENCH_INLINE float low() const {
+        return fold<N>(lows, [](auto a, auto b) __attribute__((always_inline)) { return a < b ? a : b; });
+    }
+    CALIBENCH_INLINE float high() const {
+        return fold<N>(highs, [](auto a, auto b) __attribute__((always_inline)) { return a > b ? a : b; });
     }
 };
 
@@ -67,21 +104,13 @@ CALIBENCH_INLINE double sum_of_squares(const float* x, int64_t count) {
     return total;
 }
 
-/// NaN is left out: comparing with it says no.
 template <int N>
 CALIBENCH_INLINE void range(const float* x, int64_t count, float& low, float& high) {
-    using L = Lanes<N>;
-    auto lows = L::broadcast(low), highs = L::broadcast(high);
+    Range<N> found(low, high);
     int64_t i = 0;
-    for (; i + N <= count; i += N) {
-        const auto value = L::load(x + i);
-        lows = value < lows ? value : lows;
-        highs = value > highs ? value : highs;
-    }
-    for (int lane = 0; lane < N; ++lane) {
-        low = lows[lane] < low ? lows[lane] : low;
-        high = highs[lane] > high ? highs[lane] : high;
-    }
+    for (; i + N <= count; i += N) found.add(Lanes<N>::load(x + i));
+    low = found.low();
+    high = found.high();
     for (; i < count; ++i) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;
@@ -288,6 +317,54 @@ CALIBENCH_INLINE void weight_range(const MeasuredPiece& piece, int64_t at, int64
     }
 }
 
+/// The same as the loops above, whose values are all finite, in one.
+template <int N>
+CALIBENCH_INLINE GroupSums sum_run(const float* weight, const float* error, const float* level, int64_t count) {
+    using D = Doubles<N>;
+    using L = Lanes<N>;
+    typename D::Double weight_even = {}, weight_odd = {}, error_even = {}, error_odd = {};
+    GroupSums sums;
+    Range<N> weights(sums.low, sums.high), levels(sums.low, sums.high);
+    int64_t i = 0;
+    for (; i + N <= count; i += N) {
+        const auto w = D::load(weight + i), v = D::load(weight + i + D::lanes), e = D::load(error + i), f = D::load(error + i + D::lanes);
+        weight_even += w * w;
+        weight_odd += v * v;
+        error_even += e * e;
+        error_odd += f * f;
+        weights.add(L::load(weight + i));
+        levels.add(L::load(level + i));
+    }
+    sums.weight_energy = D::sum(weight_even + weight_odd);
+    sums.error_energy = D::sum(error_even + error_odd);
+    sums.low = weights.low();
+    sums.high = weights.high();
+    sums.low_level = levels.low();
+    sums.high_level = levels.high();
+    sums.count = count;
+    for (; i < count; ++i) {
+        sums.weight_energy += double(weight[i]) * double(weight[i]);
+        sums.error_energy += double(error[i]) * double(error[i]);
+        sums.low = std::min(sums.low, weight[i]);
+        sums.high = std::max(sums.high, weight[i]);
+        sums.low_level = std::min(sums.low_level, level[i]);
+        sums.high_level = std::max(sums.high_level, level[i]);
+    }
+    return sums;
+}
+
+/// Of values among which some are not finite.
+template <int N>
+CALIBENCH_INLINE GroupSums sum_finite(const MeasuredPiece& piece, int64_t at, int64_t count) {
+    GroupSums sums;
+    sums.weight_energy = sum_of_squares<N>(piece.weight + at, count);
+    sums.error_energy = sum_of_squares<N>(piece.error + at, count);
+    weight_range<N>(piece, at, count, false, sums.low, sums.high);
+    range<N>(piece.levels + at, count, sums.low_level, sums.high_level);
+    sums.count = count - std::count_if(piece.levels + at, piece.levels + at + count, [](float level) { return std::isnan(level); });
+    return sums;
+}
+
 template <int N>
 CALIBENCH_INLINE void measure_runs(const Measuring& measuring, bool all_finite) {
     const MeasuredPiece& piece = measuring.piece;
@@ -296,13 +373,10 @@ CALIBENCH_INLINE void measure_runs(const Measuring& measuring, bool all_finite) 
     for (int64_t column = piece.column; column < end;) {
         const int64_t group = scales.group_of(column), run_end = scales.end_of_run(column, end);
         const int64_t at = column - piece.column, count = run_end - column;
-        GroupSums sums;
-        sums.weight_energy = sum_of_squares<N>(piece.weight + at, count);
-        sums.error_energy = sum_of_squares<N>(piece.error + at, count);
-        weight_range<N>(piece, at, count, all_finite, sums.low, sums.high);
-        range<N>(piece.levels + at, count, sums.low_level, sums.high_level);
-        sums.count = all_finite ? count : count - std::count_if(piece.levels + at, piece.levels + at + count, [](float level) { return std::isnan(level); });
+        const GroupSums sums = all_finite ? sum_run<N>(piece.weight + at, piece.error + at, piece.levels + at, count) : sum_finite<N>(piece, at, count);
         measuring.groups[group].add(sums);
+        measuring.row.low = std::min(measuring.row.low, sums.low);
+        measuring.row.high = std::max(measuring.row.high, sums.high);
         measuring.row.weight_energy += sums.weight_energy;
         measuring.row.error_energy += sums.error_energy;
         measuring.row.low_level = std::min(measuring.row.low_level, sums.low_level);
@@ -311,7 +385,8 @@ CALIBENCH_INLINE void measure_runs(const Measuring& measuring, bool all_finite) 
         const float scale = scales.scale[group], zero_point = scales.zero_point ? scales.zero_point[group] : 0;
         const float one_end = (measuring.bounds.low - zero_point) * scale * scale_tolerance;
         const float other_end = (measuring.bounds.high - zero_point) * scale * scale_tolerance;
-        measuring.row.num_outside += count_outside<N>(piece.weight + at, count, std::min(one_end, other_end), std::max(one_end, other_end));
+        const float low = std::min(one_end, other_end), high = std::max(one_end, other_end);
+        if (sums.low < low || sums.high > high) measuring.row.num_outside += count_outside<N>(piece.weight + at, count, low, high);
         column = run_end;
     }
 }
@@ -328,8 +403,8 @@ CALIBENCH_INLINE void measure_piece(const Measuring& measuring, int64_t, int64_t
     } else {
         row.weight_energy += sum_of_squares<N>(piece.weight, piece.count);
         row.error_energy += sum_of_squares<N>(piece.error, piece.count);
+        weight_range<N>(piece, 0, piece.count, all_finite, row.low, row.high);
     }
-    weight_range<N>(piece, 0, piece.count, all_finite, row.low, row.high);
     range<N>(piece.quantized, piece.count, row.low_quantized, row.high_quantized);
     range<N>(piece.error, piece.count, row.low_error, row.high_error);
 }
@@ -482,16 +557,6 @@ void restore(const RowScales& scales, const float* levels, int64_t column, int64
 
 void take_from(const float* weight, int64_t count, float* out) { subtract_loop<float>({weight, out}, 0, count); }
 void leave_out_not_finite(const float* weight, int64_t count, float* out) { mask_loop<float>({weight, out}, 0, count); }
-
-void GroupSums::add(const GroupSums& other) {
-    weight_energy += other.weight_energy;
-    error_energy += other.error_energy;
-    low = std::min(low, other.low);
-    high = std::max(high, other.high);
-    low_level = std::min(low_level, other.low_level);
-    high_level = std::max(high_level, other.high_level);
-    count += other.count;
-}
 
 void measure(const MeasuredPiece& piece, const RowScales& scales, const LevelBounds& bounds, GroupSums* groups, RowSums& row) {
     measure_loop<float>({piece, scales, bounds, groups, row}, 0, 0);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -65,7 +66,15 @@ struct GroupSums {
     float low = std::numeric_limits<float>::infinity(), high = -low;  ///< of W
     float low_level = low, high_level = high;
     int64_t count = 0;  ///< finite values
-    void add(const GroupSums& other);
+    void add(const GroupSums& other) {
+        weight_energy += other.weight_energy;
+        error_energy += other.error_energy;
+        low = std::min(low, other.low);
+        high = std::max(high, other.high);
+        low_level = std::min(low_level, other.low_level);
+        high_level = std::max(high_level, other.high_level);
+        count += other.count;
+    }
 };
 
 /// What is summed up over a row.

@@ -1,6 +1,7 @@
 #include "core/analysis/weight_measurement.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -38,35 +39,47 @@ std::vector<Band> cut(int64_t rows, int64_t group_rows) {
     return bands;
 }
 
-/// What is known of groups that were seen to their end.
+/// What is known of groups that were seen to their end. There are millions: ratios are compared without dividing.
 struct GroupSummary {
-    double worst_sqnr_db = infinity;
-    double sum_of_range_use = 0, worst_range_use = 1;
-    int64_t num_ranges = 0;  ///< groups whose values differ
-    double outlier_ratio = 0;
+    double worst_weight = 1, worst_error = 0;    ///< energies of the group that loses most
+    double peak = 0, peak_energy = 1;            ///< of the one that sticks out most: count * max|w|^2, and its energy
+    double sum_of_spans = 0, least_span = infinity;  ///< largest - smallest level
+    int64_t num_spans = 0;                       ///< groups whose values differ
 
-    void finish(std::vector<GroupSums>& groups, const QuantizationRange& range) {
+    void finish(std::vector<GroupSums>& groups) {
         for (GroupSums& group : groups) {
             if (group.count > 0) {
-                worst_sqnr_db = std::min(worst_sqnr_db, decibels(group.weight_energy, group.error_energy));
-                const double rms = std::sqrt(group.weight_energy / static_cast<double>(group.count));
-                if (rms > 0) outlier_ratio = std::max(outlier_ratio, std::max<double>(-group.low, group.high) / rms);
+                lose(group.weight_energy, group.error_energy);
+                const double largest = std::max<double>(-group.low, group.high);
+                stick_out(largest * largest * static_cast<double>(group.count), group.weight_energy);
             }
             if (group.low < group.high) {
-                const double use = (double(group.high_level) - double(group.low_level)) / (range.max - range.min);
-                sum_of_range_use += use;
-                worst_range_use = std::min(worst_range_use, use);
-                ++num_ranges;
+                const double span = double(group.high_level) - double(group.low_level);
+                sum_of_spans += span;
+                least_span = std::min(least_span, span);
+                ++num_spans;
             }
             group = {};
         }
     }
     void add(const GroupSummary& other) {
-        worst_sqnr_db = std::min(worst_sqnr_db, other.worst_sqnr_db);
-        sum_of_range_use += other.sum_of_range_use;
-        worst_range_use = std::min(worst_range_use, other.worst_range_use);
-        num_ranges += other.num_ranges;
-        outlier_ratio = std::max(outlier_ratio, other.outlier_ratio);
+        lose(other.worst_weight, other.worst_error);
+        stick_out(other.peak, other.peak_energy);
+        sum_of_spans += other.sum_of_spans;
+        least_span = std::min(least_span, other.least_span);
+        num_spans += other.num_spans;
+    }
+
+private:
+    void lose(double weight, double error) {
+        if (weight * worst_error >= worst_weight * error) return;
+        worst_weight = weight;
+        worst_error = error;
+    }
+    void stick_out(double height, double energy) {
+        if (height * peak_energy <= peak * energy) return;
+        peak = height;
+        peak_energy = energy;
     }
 };
 
@@ -110,7 +123,6 @@ public:
         : weight_(weight), form_(weight.quantized()), band_(band), channels_(channels), error_map_(error_map), result_(weight.columns()) {
         if (!weight.is_quantized()) return;
         bounds_ = clipping_bounds(*form_.args);
-        range_ = quantization_range(*form_.args);
         for (auto& groups : groups_) groups.resize(static_cast<size_t>(form_.scale.size(1)));
     }
 
@@ -140,9 +152,9 @@ private:
         for (int64_t i = 0; i < rows; ++i) finish_row(first + i, sums[i]);
         if (!weight_.is_quantized() || !band_.whole_groups) return;
         if (!shares_groups())
-            for (int64_t i = 0; i < rows; ++i) result_.groups.finish(groups_[i], range_);
+            for (int64_t i = 0; i < rows; ++i) result_.groups.finish(groups_[i]);
         else if (const int64_t end = first + rows; end % form_.group_rows == 0 || end == weight_.rows())
-            result_.groups.finish(groups_[0], range_);
+            result_.groups.finish(groups_[0]);
     }
 
     void measure_piece(int64_t row, MeasuredPiece piece, std::vector<GroupSums>& groups, RowSums& sums) {
@@ -174,13 +186,12 @@ private:
     std::vector<WeightMeasurement::Channel>& channels_;
     MapTile* const error_map_;
     LevelBounds bounds_{};
-    QuantizationRange range_{};
     std::vector<GroupSums> groups_[coarse_cell];  ///< of each row of a strip; the first one's alone where rows share them
     BandResult result_;
     alignas(64) float values_[coarse_cell][strip_columns], error_[coarse_cell][strip_columns], levels_[strip_columns], quantized_[strip_columns];
 };
 
-GroupSummary summarize_groups(const std::vector<Band>& bands, std::vector<BandResult>& results, int64_t group_rows, const QuantizationRange& range) {
+GroupSummary summarize_groups(const std::vector<Band>& bands, std::vector<BandResult>& results, int64_t group_rows) {
     GroupSummary summary;
     std::vector<GroupSums> pending;
     for (size_t i = 0; i < bands.size(); ++i) {
@@ -189,7 +200,7 @@ GroupSummary summarize_groups(const std::vector<Band>& bands, std::vector<BandRe
         pending.resize(results[i].open.size());
         for (size_t group = 0; group < pending.size(); ++group) pending[group].add(results[i].open[group]);
         const bool ends = i + 1 == bands.size() || bands[i + 1].begin % group_rows == 0;
-        if (ends) summary.finish(pending, range);
+        if (ends) summary.finish(pending);
     }
     return summary;
 }
@@ -223,14 +234,28 @@ void find_max_error(const WeightRows& weight, WeightMeasurement& measurement) {
     }
 }
 
+/// The element that stands in the middle once they are sorted, of magnitudes: sorted are only those whose upper halves are its own.
+float middle_magnitude(const float* values, int64_t count) {
+    const auto upper_half = [](float value) { return std::bit_cast<uint32_t>(std::abs(value)) >> 16; };
+    std::vector<int64_t> counts(size_t{1} << 16);
+    for (int64_t i = 0; i < count; ++i) ++counts[upper_half(values[i])];
+    uint32_t half = 0;
+    int64_t rank = count / 2;
+    while (rank >= counts[half]) rank -= counts[half++];
+    std::vector<float> same;
+    for (int64_t i = 0; i < count; ++i)
+        if (upper_half(values[i]) == half) same.push_back(std::abs(values[i]));
+    std::nth_element(same.begin(), same.begin() + rank, same.end());
+    return same[static_cast<size_t>(rank)];
+}
+
 void describe_scales(const at::Tensor& scale, WeightFacts& facts) {
-    std::vector<float> magnitudes(static_cast<size_t>(scale.numel()));
-    std::transform(scale.const_data_ptr<float>(), scale.const_data_ptr<float>() + scale.numel(), magnitudes.begin(), [](float value) { return std::abs(value); });
-    const auto middle = magnitudes.begin() + scale.numel() / 2;
-    std::nth_element(magnitudes.begin(), middle, magnitudes.end());
+    const auto* values = scale.const_data_ptr<float>();
     facts.num_groups = scale.numel();
-    facts.median_scale = *middle;
-    facts.largest_scale = *std::max_element(middle, magnitudes.end());
+    facts.median_scale = middle_magnitude(values, scale.numel());
+    float largest = 0;
+    for (int64_t i = 0; i < scale.numel(); ++i) largest = std::max(largest, std::abs(values[i]));
+    facts.largest_scale = largest;
 }
 
 }  // namespace
@@ -238,7 +263,6 @@ void describe_scales(const at::Tensor& scale, WeightFacts& facts) {
 WeightMeasurement measure_weight(const WeightRows& weight, MapTile* error_map) {
     const QuantizedWeight& form = weight.quantized();
     const int64_t group_rows = weight.is_quantized() ? form.group_rows : 1;
-    const QuantizationRange range = form.args ? quantization_range(*form.args) : QuantizationRange{};
     const std::vector<Band> bands = cut(weight.rows(), group_rows);
     const bool strips_are_cells = group_rows == 1 || group_rows % coarse_cell == 0 || group_rows >= weight.rows();
 
@@ -279,14 +303,15 @@ WeightMeasurement measure_weight(const WeightRows& weight, MapTile* error_map) {
     find_max_error(weight, measurement);
     if (!weight.is_quantized()) return measurement;
 
-    const GroupSummary groups = summarize_groups(bands, results, group_rows, range);
+    const GroupSummary groups = summarize_groups(bands, results, group_rows);
+    const QuantizationRange range = quantization_range(*form.args);
     facts.group_rows = form.group_rows;
     facts.group_columns = form.group_columns;
-    facts.worst_group_sqnr_db = groups.worst_sqnr_db;
-    facts.range_use = groups.num_ranges > 0 ? groups.sum_of_range_use / static_cast<double>(groups.num_ranges) : 1;
-    facts.worst_range_use = groups.worst_range_use;
+    facts.worst_group_sqnr_db = decibels(groups.worst_weight, groups.worst_error);
+    facts.range_use = groups.num_spans > 0 ? groups.sum_of_spans / static_cast<double>(groups.num_spans) / (range.max - range.min) : 1;
+    facts.worst_range_use = groups.num_spans > 0 ? groups.least_span / (range.max - range.min) : 1;
     facts.clipped_share = static_cast<double>(sums.num_outside) / static_cast<double>(std::max<int64_t>(1, weight.rows() * weight.columns() - sums.num_not_finite));
-    facts.outlier_ratio = groups.outlier_ratio;
+    facts.outlier_ratio = std::sqrt(groups.peak / groups.peak_energy);
     describe_scales(form.scale, facts);
     return measurement;
 }

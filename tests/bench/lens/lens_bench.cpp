@@ -85,7 +85,7 @@ private:
         QElapsedTimer clock;
         clock.start();
         change();
-        while (!page().settled()) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 1);
+        while (!page().settled()) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);  // asleep meanwhile, as a window is
         for (QCustomPlot* plot : page().findChildren<QCustomPlot*>()) plot->repaint();
         return static_cast<double>(clock.nsecsElapsed()) / 1e6;
     }
