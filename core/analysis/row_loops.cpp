@@ -19,18 +19,21 @@ struct DoubleTypes<4> {
     typedef int32_t Int __attribute__((vector_size(8)));
     typedef float Half __attribute__((vector_size(8)));
     typedef double Double __attribute__((vector_size(16)));
+    typedef double Pair __attribute__((vector_size(32)));
 };
 template <>
 struct DoubleTypes<8> {
     typedef int32_t Int __attribute__((vector_size(16)));
     typedef float Half __attribute__((vector_size(16)));
     typedef double Double __attribute__((vector_size(32)));
+    typedef double Pair __attribute__((vector_size(64)));
 };
 template <>
 struct DoubleTypes<16> {
     typedef int32_t Int __attribute__((vector_size(32)));
     typedef float Half __attribute__((vector_size(32)));
     typedef double Double __attribute__((vector_size(64)));
+    typedef double Pair __attribute__((vector_size(128)));
 };
 
 template <int N>
@@ -40,10 +43,16 @@ struct Doubles {
     using Int = typename DoubleTypes<N>::Int;
     static constexpr int lanes = N / 2;
 
-    static CALIBENCH_INLINE Double load(const float* from) {
-        Half half;
-        std::memcpy(&half, from, sizeof half);
-        return __builtin_convertvector(half, Double);
+    /// A whole register at once: GCC converts half a one in two steps.
+    struct Two {
+        Double first, second;
+    };
+    static CALIBENCH_INLINE Two load(const float* from) {
+        const auto pair = __builtin_convertvector(Lanes<N>::load(from), typename DoubleTypes<N>::Pair);
+        Two two;
+        std::memcpy(&two.first, &pair, sizeof two.first);
+        std::memcpy(&two.second, reinterpret_cast<const char*>(&pair) + sizeof two.first, sizeof two.second);
+        return two;
     }
     static CALIBENCH_INLINE double sum(Double x) {
         if constexpr (lanes > 2) {
@@ -95,9 +104,9 @@ CALIBENCH_INLINE double sum_of_squares(const float* x, int64_t count) {
     typename D::Double even = {}, odd = {};
     int64_t i = 0;
     for (; i + N <= count; i += N) {
-        const auto a = D::load(x + i), b = D::load(x + i + D::lanes);
-        even += a * a;
-        odd += b * b;
+        const auto values = D::load(x + i);
+        even += values.first * values.first;
+        odd += values.second * values.second;
     }
     double total = D::sum(even + odd);
     for (; i < count; ++i) total += double(x[i]) * double(x[i]);
@@ -327,11 +336,11 @@ CALIBENCH_INLINE GroupSums sum_run(const float* weight, const float* error, cons
     Range<N> weights(sums.low, sums.high), levels(sums.low, sums.high);
     int64_t i = 0;
     for (; i + N <= count; i += N) {
-        const auto w = D::load(weight + i), v = D::load(weight + i + D::lanes), e = D::load(error + i), f = D::load(error + i + D::lanes);
-        weight_even += w * w;
-        weight_odd += v * v;
-        error_even += e * e;
-        error_odd += f * f;
+        const auto w = D::load(weight + i), e = D::load(error + i);
+        weight_even += w.first * w.first;
+        weight_odd += w.second * w.second;
+        error_even += e.first * e.first;
+        error_odd += e.second * e.second;
         weights.add(L::load(weight + i));
         levels.add(L::load(level + i));
     }
@@ -422,14 +431,17 @@ template <int N>
 CALIBENCH_INLINE void add_squares(const float* values, const MeasuredRows& rows, double* sums) {
     using D = Doubles<N>;
     int64_t i = 0;
-    for (; i + D::lanes <= rows.columns; i += D::lanes) {
-        typename D::Double sum;
-        std::memcpy(&sum, sums + i, sizeof sum);
+    for (; i + N <= rows.columns; i += N) {
+        typename D::Two sum;
+        std::memcpy(&sum.first, sums + i, sizeof sum.first);
+        std::memcpy(&sum.second, sums + i + D::lanes, sizeof sum.second);
         for (int64_t row = 0; row < rows.rows; ++row) {
             const auto value = D::load(values + row * rows.stride + i);
-            sum += value * value;
+            sum.first += value.first * value.first;
+            sum.second += value.second * value.second;
         }
-        std::memcpy(sums + i, &sum, sizeof sum);
+        std::memcpy(sums + i, &sum.first, sizeof sum.first);
+        std::memcpy(sums + i + D::lanes, &sum.second, sizeof sum.second);
     }
     for (; i < rows.columns; ++i)
         for (int64_t row = 0; row < rows.rows; ++row) sums[i] += double(values[row * rows.stride + i]) * double(values[row * rows.stride + i]);
@@ -464,6 +476,16 @@ struct CellSearch {
     float* cells;
 };
 
+/// The one of larger magnitude of the smallest and the largest of `width` columns.
+CALIBENCH_INLINE float largest_of_cell(const float* lows, const float* highs, int64_t width) {
+    float least = lows[0], most = highs[0];
+    for (int64_t i = 1; i < width; ++i) {
+        least = lows[i] < least ? lows[i] : least;
+        most = highs[i] > most ? highs[i] : most;
+    }
+    return most >= -least ? most : least;
+}
+
 template <int N, typename T>
 CALIBENCH_INLINE void find_cells_of(const CellSearch& search, int64_t begin, int64_t end) {
     using L = Lanes<N>;
@@ -478,14 +500,10 @@ CALIBENCH_INLINE void find_cells_of(const CellSearch& search, int64_t begin, int
         float lows[N], highs[N];
         L::store(lows, low);
         L::store(highs, high);
-        for (int64_t at = 0; at < count; at += coarse_cell) {
-            float least = lows[at], most = highs[at];
-            for (int64_t j = at + 1; j < std::min(at + coarse_cell, count); ++j) {
-                least = lows[j] < least ? lows[j] : least;
-                most = highs[j] > most ? highs[j] : most;
-            }
-            search.cells[(i + at) / coarse_cell] = most >= -least ? most : least;
-        }
+        float* cells = search.cells + i / coarse_cell;
+        int64_t at = 0;
+        for (; at + coarse_cell <= count; at += coarse_cell) *cells++ = largest_of_cell(lows + at, highs + at, coarse_cell);
+        if (at < count) *cells = largest_of_cell(lows + at, highs + at, count - at);
     }
 }
 
