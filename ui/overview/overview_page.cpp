@@ -19,9 +19,9 @@
 #include <algorithm>
 
 #include "ui/format.h"
-#include "ui/models/bar_delegate.h"
 #include "ui/overview/overview_map.h"
 #include "ui/overview/overview_model.h"
+#include "ui/panels/row_table.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
@@ -85,10 +85,7 @@ QWidget* OverviewPage::makeContent() {
 }
 
 QWidget* OverviewPage::makeBar() {
-    m_text->setPlaceholderText(tr("Filter by name, scheme or reason"));
-    m_text->setClearButtonEnabled(true);
-    m_text->addAction(symbolicIcon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    m_text->setAccessibleName(tr("Filter of the modules by text"));
+    styleFilterField(m_text, tr("Filter by name, scheme or reason"), tr("Filter of the modules by text"));
     connect(m_text, &QLineEdit::textChanged, this, [this](const QString& text) {
         m_filtered->setText(text);
         showState();
@@ -138,24 +135,13 @@ void OverviewPage::makeTable() {
     m_table->setModel(m_filtered);
     for (const auto signal : {&QAbstractItemModel::rowsRemoved, &QAbstractItemModel::rowsInserted})
         connect(m_filtered, signal, this, [this] { m_following = false; });
-    m_table->setItemDelegate(new BarDelegate(m_table));
-    m_table->setRootIsDecorated(false);
-    m_table->setUniformRowHeights(true);
-    m_table->setAlternatingRowColors(true);
-    m_table->setFrameShape(QFrame::NoFrame);
-    m_table->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_table->setTextElideMode(Qt::ElideMiddle);  // modules differ at the end of their names, reasons say most at their beginning
-    m_table->setAccessibleName(tr("All modules, the worst first"));
-    m_table->setSortingEnabled(true);
+    styleRowTable(m_table, font(), tr("All modules, the worst first"));
     m_table->sortByColumn(OverviewModel::columnOf(MetricKind::Badness), Qt::DescendingOrder);
-    QFont small = font();
-    small.setPointSizeF(small.pointSizeF() * 0.92);
-    m_table->setFont(small);
-    m_table->header()->setFont(small);
     m_table->header()->setStretchLastSection(true);
-    const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
+    const int digit = QFontMetrics(m_table->font()).horizontalAdvance(QLatin1Char('0'));
     for (int column = 0; column < OverviewModel::NUM_COLUMNS; ++column) {
-        const int header = QFontMetrics(small).horizontalAdvance(m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString()) + 28;  // and the arrow of the order
+        const int header = QFontMetrics(m_table->font()).horizontalAdvance(m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString()) + 28;  // and the arrow of the order
         m_table->setColumnWidth(column, column == OverviewModel::ModuleColumn ? 30 * digit : column == OverviewModel::ReasonColumn ? 56 * digit : std::max(8 * digit, header));
     }
     // What is read first stands first: the reason beside the badness.
@@ -244,7 +230,7 @@ void OverviewPage::takeSelection() {
 
 void OverviewPage::takePicked() {
     if (m_following) return;
-    QList<int> rows = selectedRows();
+    QList<int> rows = selectedSourceRows(*m_table);
     if (rows.isEmpty()) return m_session.pickModules({});
     const auto nameOf = [this](int row) { return m_model->index(row, 0).data(OverviewModel::ModuleRole).toString(); };
     const QString first = nameOf(rows.front());
@@ -255,15 +241,7 @@ void OverviewPage::takePicked() {
     if (!modules.contains(m_session.selectedModule())) m_session.selectModule(first);  // Select all leaves the current row where it was, which a filter may hide
 }
 
-QList<int> OverviewPage::selectedRows() const {
-    QList<int> rows;
-    for (const QModelIndex& row : m_table->selectionModel()->selectedRows()) rows << row.row();
-    std::sort(rows.begin(), rows.end());
-    for (int& row : rows) row = m_filtered->mapToSource(m_filtered->index(row, 0)).row();
-    return rows;
-}
-
-void OverviewPage::copy() const { QApplication::clipboard()->setText(m_model->plainText(selectedRows())); }
+void OverviewPage::copy() const { QApplication::clipboard()->setText(m_model->plainText(selectedSourceRows(*m_table))); }
 
 void OverviewPage::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);

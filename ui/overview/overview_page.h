@@ -52,7 +52,6 @@ private:
     void showSelection(const QString& module);
     void takeSelection();
     void takePicked();
-    [[nodiscard]] QList<int> selectedRows() const;  ///< of the model, in the table's order
     void copy() const;
 
     Session& m_session;

@@ -23,6 +23,7 @@
 #include "ui/models/model_tree_model.h"
 #include "ui/models/module_filter.h"
 #include "ui/panels/module_actions.h"
+#include "ui/panels/row_table.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
@@ -53,10 +54,7 @@ bool isQuantizable(const ModuleTree::Node& node) {
 ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidget* parent)
     : QWidget(parent), m_session(session), m_model(new ModelTreeModel(controller.record(), this)), m_filtered(new ModuleFilter(*m_model, this)),
       m_tree(new QTreeView), m_summary(new QLabel), m_picked(new QLabel), m_filter(new QLineEdit) {
-    m_filter->setPlaceholderText(tr("Filter by name, scheme or re:pattern"));
-    m_filter->setClearButtonEnabled(true);
-    m_filter->addAction(symbolicIcon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    m_filter->setAccessibleName(tr("Filter modules"));
+    styleFilterField(m_filter, tr("Filter by name, scheme or re:pattern"), tr("Filter modules"));
     connect(m_filter, &QLineEdit::textChanged, this, &ModelPanel::applyFilter);
     connect(m_filter, &QLineEdit::returnPressed, this, &ModelPanel::acceptFilter);
 

@@ -14,8 +14,8 @@
 #include <algorithm>
 
 #include "ui/format.h"
-#include "ui/models/bar_delegate.h"
 #include "ui/models/table_filter.h"
+#include "ui/panels/row_table.h"
 #include "ui/session.h"
 #include "ui/theme.h"
 
@@ -35,10 +35,7 @@ ModuleDifferences::ModuleDifferences(Session& session, QWidget* parent)
 }
 
 QWidget* ModuleDifferences::makeBar() {
-    m_text->setPlaceholderText(tr("Filter by name or scheme"));
-    m_text->setClearButtonEnabled(true);
-    m_text->addAction(symbolicIcon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    m_text->setAccessibleName(tr("Filter of the compared modules by text"));
+    styleFilterField(m_text, tr("Filter by name or scheme"), tr("Filter of the compared modules by text"));
     connect(m_text, &QLineEdit::textChanged, this, [this](const QString& text) {
         m_filtered->setText(text);
         showState();
@@ -75,19 +72,8 @@ void ModuleDifferences::makeTable() {
     m_table->setModel(m_filtered);
     for (const auto signal : {&QAbstractItemModel::rowsRemoved, &QAbstractItemModel::rowsInserted})
         connect(m_filtered, signal, this, [this] { m_following = false; });
-    m_table->setItemDelegate(new BarDelegate(m_table));
-    m_table->setRootIsDecorated(false);
-    m_table->setUniformRowHeights(true);
-    m_table->setAlternatingRowColors(true);
-    m_table->setFrameShape(QFrame::NoFrame);
-    m_table->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_table->setTextElideMode(Qt::ElideMiddle);
-    m_table->setAccessibleName(tr("Modules of the runs, side by side"));
-    m_table->setSortingEnabled(true);
-    QFont small = font();
-    small.setPointSizeF(small.pointSizeF() * 0.92);
-    m_table->setFont(small);
-    m_table->header()->setFont(small);
+    styleRowTable(m_table, font(), tr("Modules of the runs, side by side"));
     m_table->header()->setStretchLastSection(false);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ModuleDifferences::takeSelection);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ModuleDifferences::takePicked);
@@ -141,21 +127,13 @@ void ModuleDifferences::takeSelection() {
 
 void ModuleDifferences::takePicked() {
     if (m_following) return;
-    QList<int> rows = selectedRows();
+    QList<int> rows = selectedSourceRows(*m_table);
     std::sort(rows.begin(), rows.end());
     QStringList modules;
     for (const int row : rows) modules << m_model->index(row, 0).data(ModuleComparison::ModuleRole).toString();
     m_session.pickModules(modules);
 }
 
-QList<int> ModuleDifferences::selectedRows() const {
-    QList<int> rows;
-    for (const QModelIndex& row : m_table->selectionModel()->selectedRows()) rows << row.row();
-    std::sort(rows.begin(), rows.end());
-    for (int& row : rows) row = m_filtered->mapToSource(m_filtered->index(row, 0)).row();
-    return rows;
-}
-
-void ModuleDifferences::copy() const { QApplication::clipboard()->setText(m_model->plainText(selectedRows())); }
+void ModuleDifferences::copy() const { QApplication::clipboard()->setText(m_model->plainText(selectedSourceRows(*m_table))); }
 
 }  // namespace calibench

@@ -34,7 +34,6 @@ private:
     void takeSelection();
     void takePicked();
     void copy() const;
-    [[nodiscard]] QList<int> selectedRows() const;  ///< of the model, in the table's order
 
     Session& m_session;
     ModuleComparison* m_model;

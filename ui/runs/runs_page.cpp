@@ -24,8 +24,8 @@
 
 #include "ui/background.h"
 #include "ui/format.h"
-#include "ui/models/bar_delegate.h"
 #include "ui/models/table_filter.h"
+#include "ui/panels/row_table.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
 #include "ui/runs/perplexity_dialog.h"
@@ -155,10 +155,7 @@ QWidget* RunsPage::makeContent() {
 }
 
 QWidget* RunsPage::makeBar() {
-    m_text->setPlaceholderText(tr("Filter by name, model, scheme …"));
-    m_text->setClearButtonEnabled(true);
-    m_text->addAction(symbolicIcon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    m_text->setAccessibleName(tr("Filter of the runs by text"));
+    styleFilterField(m_text, tr("Filter by name, model, scheme …"), tr("Filter of the runs by text"));
     connect(m_text, &QLineEdit::textChanged, this, [this](const QString& text) {
         m_filtered->setText(text);
         showState();
@@ -198,22 +195,11 @@ QWidget* RunsPage::makeBar() {
 
 void RunsPage::makeTable() {
     m_table->setModel(m_filtered);
-    m_table->setItemDelegate(new BarDelegate(m_table));
-    m_table->setRootIsDecorated(false);
-    m_table->setUniformRowHeights(true);
-    m_table->setAlternatingRowColors(true);
-    m_table->setFrameShape(QFrame::NoFrame);
-    m_table->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_table->setEditTriggers(QAbstractItemView::EditKeyPressed);
-    m_table->setAccessibleName(tr("All runs, the newest first"));
-    m_table->setSortingEnabled(true);
+    styleRowTable(m_table, font(), tr("All runs, the newest first"));
     m_table->sortByColumn(RunsModel::Began, Qt::DescendingOrder);
-    QFont small = font();
-    small.setPointSizeF(small.pointSizeF() * 0.92);
-    m_table->setFont(small);
-    m_table->header()->setFont(small);
     m_table->header()->setStretchLastSection(true);
-    const int digit = QFontMetrics(small).horizontalAdvance(QLatin1Char('0'));
+    const int digit = QFontMetrics(m_table->font()).horizontalAdvance(QLatin1Char('0'));
     constexpr int Widths[] = {28, 12, 18, 26, 9, 14, 7, 17, 14, 11, 18};
     static_assert(std::size(Widths) == RunsModel::NUM_COLUMNS);
     for (int column = 0; column < RunsModel::NUM_COLUMNS; ++column) m_table->setColumnWidth(column, Widths[column] * digit);
@@ -369,11 +355,7 @@ void RunsPage::moveToTrash() {
 }
 
 void RunsPage::copy() const {
-    QList<int> rows;
-    for (const QModelIndex& row : m_table->selectionModel()->selectedRows()) rows << row.row();
-    std::sort(rows.begin(), rows.end());
-    for (int& row : rows) row = m_filtered->mapToSource(m_filtered->index(row, 0)).row();
-    QApplication::clipboard()->setText(m_model->plainText(rows));
+    QApplication::clipboard()->setText(m_model->plainText(selectedSourceRows(*m_table)));
 }
 
 }  // namespace calibench
