@@ -8,8 +8,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/analysis/level_loops.h"
 #include "core/analysis/model_files.h"
-#include "core/analysis/row_loops.h"
 #include "core/analysis/weight_inspection.h"
 #include "core/calibration/block_store.h"
 #include "core/quantization/quantization_args.h"

@@ -5,6 +5,7 @@
 #include <limits>
 #include <mutex>
 
+#include "core/analysis/picture_loops.h"
 #include "core/kernels/cpu/parallel.h"
 
 namespace calibench {

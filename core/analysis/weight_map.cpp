@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/analysis/picture_loops.h"
 #include "core/kernels/cpu/parallel.h"
 
 namespace calibench {

@@ -8,6 +8,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/analysis/picture_loops.h"
+#include "core/analysis/sum_loops.h"
 #include "core/kernels/cpu/parallel.h"
 #include "core/quantization/qparams.h"
 

@@ -4,8 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/analysis/level_loops.h"
 #include "core/analysis/quantized_weight.h"
-#include "core/analysis/row_loops.h"
 #include "core/analysis/weight_inspection.h"
 
 namespace calibench {
