@@ -26,14 +26,12 @@ void RunControl::resume() {
 void RunControl::order(BlockOrder order) {
     const std::lock_guard lock(mutex_);
     order_ = std::move(order);
-    order_pending_ = true;
     paused_ = false;
     changed_.notify_all();
 }
 
 std::optional<BlockOrder> RunControl::take_order() {
     const std::lock_guard lock(mutex_);
-    order_pending_ = false;
     return std::exchange(order_, std::nullopt);
 }
 
@@ -52,7 +50,7 @@ void RunControl::checkpoint() {
 void RunControl::hold() {
     {
         const std::lock_guard lock(mutex_);
-        if (!order_pending_) paused_ = true;
+        if (!order_) paused_ = true;
     }
     checkpoint();
 }

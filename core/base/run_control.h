@@ -46,7 +46,6 @@ public:
     /// The run's side: pauses, unless an order waits to be obeyed.
     void hold();
     [[nodiscard]] bool expects_orders() const { return expects_orders_.load(std::memory_order_relaxed); }
-    [[nodiscard]] bool order_pending() const { return order_pending_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool holds_at_block_end() const { return hold_at_block_end_.load(std::memory_order_relaxed); }
     /// The run's side: the order, once.
     [[nodiscard]] std::optional<BlockOrder> take_order();
@@ -56,7 +55,6 @@ public:
 private:
     std::atomic<bool> cancel_{false};
     std::atomic<bool> paused_{false};
-    std::atomic<bool> order_pending_{false};
     std::atomic<bool> hold_at_block_end_{false};
     std::atomic<bool> expects_orders_{true};
     std::optional<BlockOrder> order_;

@@ -57,15 +57,14 @@ private:
             const bool atEnd = i == planned && !(endless && block == blocks - 1);
             if (atEnd && control.holds_at_block_end()) control.hold();
             control.checkpoint();
-            if (control.order_pending()) {
-                const BlockOrder order = *control.take_order();
-                if (order.action == BlockOrder::Action::Finish) break;
-                planned = order.iters.value_or(planned);
+            if (const auto order = control.take_order()) {
+                if (order->action == BlockOrder::Action::Finish) break;
+                planned = order->iters.value_or(planned);
                 ++attempt;
                 i = 0;
-                listener.on_event(BlockRedone{.block = block, .attempt = attempt, .iters = planned, .lr = order.lr.value_or(1.0 / static_cast<double>(planned)),
+                listener.on_event(BlockRedone{.block = block, .attempt = attempt, .iters = planned, .lr = order->lr.value_or(1.0 / static_cast<double>(planned)),
                                               .changes = "iters " + std::to_string(iters) + " -> " + std::to_string(planned)});
-                if (!order.recipe_yaml.empty()) listener.on_event(RecipeChanged{order.recipe_yaml});
+                if (!order->recipe_yaml.empty()) listener.on_event(RecipeChanged{order->recipe_yaml});
                 continue;
             }
             if (atEnd) break;
