@@ -24,7 +24,8 @@ static at::Device choose_device(const std::string& name) {
     }
     if (!valid) throw InputError(concat("\"", name, "\" is no device. Use auto, cpu, cuda or cuda:N."));
     const auto num_gpus = at::hasCUDA() ? static_cast<int>(at::getNumGPUs()) : 0;
-    if (index >= num_gpus) throw InputError(concat("There is no GPU ", index, " that this build can use (it sees ", num_gpus, "). Use cpu."));
+    if (num_gpus == 0) throw InputError("LibTorch finds no GPU here: that takes an NVIDIA driver and a LibTorch built for CUDA. Use cpu.");
+    if (index >= num_gpus) throw InputError(concat("There is no GPU ", index, " here: LibTorch finds ", num_gpus, ", counted from 0."));
     return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }
 
