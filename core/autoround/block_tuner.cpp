@@ -323,8 +323,7 @@ TuningResult tune_block(DecoderBlock& block, const BlockSamples& samples, const 
     const bool is_quick = options.effort == Effort::Quick;
     if (is_quick) linears.begin_with_feedback(block, batches, samples.outputs.defined(), control);
     const int64_t iterations = is_quick && !samples.next_tokens && linears.are_fine(schemes) ? 1 : options.iters;
-    // The start is better than most steps from it: which batch an iterate was lucky with says little then, so quick keeps the last.
-    const bool keeps_last = options.not_use_best_mse || is_quick;
+    const bool keeps_last = options.not_use_best_mse;
     OutputError output_error(options.leave_out_outliers ? kOutliers : 0);
     const auto measure = [&](const at::Tensor& output, const Batch& batch, double factor) {
         return samples.next_tokens ? next_token_loss(output, batch.labels, samples.next_tokens->logits, factor)

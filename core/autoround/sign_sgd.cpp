@@ -17,7 +17,7 @@ void sign_sgd_step(at::Tensor& parameter, const at::Tensor& gradient, float rate
 double rounding_rate(const AutoRoundOptions& options, int bits) {
     if (options.lr) return *options.lr;
     double numerator = 1;
-    if (bits <= 3 && options.effort == Effort::Quick) numerator = 0.25;  // whole steps would undo its start
+    if (bits <= 3 && options.effort == Effort::Quick) numerator = 0.5;  // whole steps would undo its start
     else if (bits <= 3 && options.iters >= 1000) numerator = 2;
     return numerator / static_cast<double>(options.iters);
 }

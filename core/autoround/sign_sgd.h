@@ -27,7 +27,7 @@ private:
 void sign_sgd_step(at::Tensor& parameter, const at::Tensor& gradient, float rate);
 
 /// The rates of one layer where the options leave them open: 1 / iters; at 3 bits and below 2 / iters from 1000 iterations on, and
-/// a quarter of 1 / iters with effort quick.
+/// half of 1 / iters with effort quick.
 [[nodiscard]] double rounding_rate(const AutoRoundOptions& options, int bits);
 [[nodiscard]] double minmax_rate(const AutoRoundOptions& options, int bits);
 [[nodiscard]] LinearDecay schedule(double rate, const AutoRoundOptions& options);

@@ -130,6 +130,19 @@ void warn_of_idle_options(RunPlan& plan) {
         plan.warnings.push_back("enable_alg_ext changes nothing here: SignRoundV2 is for symmetric integers, NVFP4 and the MX formats in the blocks.");
     if (wants(&AutoRoundKnobs::enable_lfq) && !any_tuned(plan.blocks.back(), [](const QuantizationArgs&) { return true; }))
         plan.warnings.push_back("enable_lfq changes nothing here: nothing in the last block is tuned.");
+
+    const auto may_end_early = [&](const ModulePlan& module) {
+        if (!module.tuning) return false;
+        const AutoRoundOptions& tuning = plan.tunings[*module.tuning];
+        const bool makes_steps = tuning.effort == Effort::Exact || !is_fine(*module.scheme.weights);
+        return tuning.dynamic_max_gap > 0 && !tuning.not_use_best_mse && makes_steps;
+    };
+    const bool may_any = (plan.head && may_end_early(*plan.head)) || std::any_of(plan.blocks.begin(), plan.blocks.end(), [&](const ModulePlans& modules) {
+        return std::any_of(modules.begin(), modules.end(), [&](const auto& entry) { return may_end_early(entry.second); });
+    });
+    const bool is_wanted = std::any_of(plan.tunings.begin(), plan.tunings.end(), [](const AutoRoundOptions& tuning) { return tuning.dynamic_max_gap > 0; });
+    if (is_wanted && !may_any)
+        plan.warnings.push_back("dynamic_max_gap changes nothing here: not_use_best_mse keeps the last iterate whatever comes, and effort quick makes no steps at 4 bits and more.");
 }
 
 /// Readers match routers as if they were Linears (compressed_tensors get_vllm_module_type), so the ignore list names them too.

@@ -10,8 +10,8 @@ namespace calibench {
 /// optimizer, so any of them amounts to Constant.
 enum class LrScheduler { Linear, Constant };
 
-/// What a budget of iterations buys. Exact: as many steps of the algorithm as published. Quick: about their quality by fewer steps from a
-/// better start (core/autoround/error_feedback.h); auto-round has no such thing.
+/// What a budget of iterations buys. Exact: as many steps of the algorithm as published. Quick: about their quality by half the steps at
+/// most, from a better start (core/autoround/error_feedback.h); auto-round has no such thing.
 enum class Effort { Exact, Quick };
 [[nodiscard]] std::string to_string(Effort effort);
 /// Throws InputError naming those that there are.
@@ -33,7 +33,7 @@ struct AutoRoundKnobs {
     bool enable_lfq = false;        ///< the last block is tuned on the cross-entropy of the next token
 
     /// Steps that are made where `iters` are asked for.
-    [[nodiscard]] int64_t steps(int64_t iters) const { return effort == Effort::Quick ? (iters + 3) / 4 : iters; }
+    [[nodiscard]] int64_t steps(int64_t iters) const { return effort == Effort::Quick ? (iters + 1) / 2 : iters; }
     bool operator==(const AutoRoundKnobs&) const = default;
 };
 

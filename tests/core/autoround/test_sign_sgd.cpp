@@ -43,7 +43,7 @@ private Q_SLOTS:
         QCOMPARE(rounding_rate(options, 4), 1.0 / 1000);
         QCOMPARE(minmax_rate(options, 3), 2.0 / 1000);
         options.effort = Effort::Quick;
-        QCOMPARE(rounding_rate(options, 3), 0.25 / 1000);
+        QCOMPARE(rounding_rate(options, 3), 0.5 / 1000);
         QCOMPARE(rounding_rate(options, 4), 1.0 / 1000);
         options.lr = 0.5;
         QCOMPARE(rounding_rate(options, 3), 0.5);

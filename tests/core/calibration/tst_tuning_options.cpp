@@ -268,6 +268,13 @@ void TestTuningOptions::idle_options_are_told() {
     asymmetric.replace(asymmetric.find("symmetric: true"), 15, "symmetric: false");
     QVERIFY(warnings(asymmetric).find("SignRoundV2 is for symmetric integers") != std::string::npos);
     QVERIFY(warnings(recipe("enable_lfq: true", 4, "lm_head, 're:.*layers.3.*'")).find("enable_lfq changes nothing") != std::string::npos);
+    const auto tells_of_gap = [&](const char* section, int bits) {
+        return warnings(recipe(section, bits)).find("dynamic_max_gap changes nothing") != std::string::npos;
+    };
+    QVERIFY(!tells_of_gap("dynamic_max_gap: 3", 4));
+    QVERIFY(!tells_of_gap("dynamic_max_gap: 3, effort: quick", 3));
+    QVERIFY(tells_of_gap("dynamic_max_gap: 3, effort: quick", 4));
+    QVERIFY(tells_of_gap("dynamic_max_gap: 3, not_use_best_mse: true", 3));
 }
 
 QTEST_GUILESS_MAIN(TestTuningOptions)
