@@ -2,6 +2,7 @@
 
 #include <QActionGroup>
 
+#include "ui/command.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
 #include "ui/theme.h"
@@ -12,6 +13,9 @@ using State = RunController::State;
 
 Actions::Actions(const Session& session, const RunController& controller, QObject* parent)
     : QObject(parent), m_session(session), m_controller(controller) {
+    const auto make = [this](const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help) {
+        return makeCommand({icon, text, shortcut, help}, this);
+    };
     newProject = make({}, tr("&New project"), QKeySequence::New, tr("Begin with nothing open"));
     openProject = make(QStringLiteral("open"), tr("Open &project…"), tr("Ctrl+Shift+O"), tr("Open a project: its model, texts, recipe, runs and layout"));
     saveProject = make(QStringLiteral("save"), tr("&Save project"), QKeySequence::Save, tr("Save the project, and the recipe's own file when it has one"));
@@ -51,23 +55,9 @@ Actions::Actions(const Session& session, const RunController& controller, QObjec
     update();
 }
 
-QAction* Actions::make(const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help) {
-    auto* action = new QAction(text, this);
-    if (!icon.isEmpty()) action->setIcon(symbolicIcon(icon));
-    action->setShortcut(shortcut);
-    m_help.insert(action, shortcut.isEmpty() ? help : tr("%1 (%2)").arg(help, shortcut.toString(QKeySequence::NativeText)));
-    action->setToolTip(m_help.value(action));
-    return action;
-}
-
-void Actions::allow(QAction* action, const QString& obstacle) {
-    action->setEnabled(obstacle.isEmpty());
-    action->setToolTip(obstacle.isEmpty() ? m_help.value(action) : m_help.value(action) + QLatin1Char('\n') + obstacle);
-}
-
 void Actions::offerRerun(const QString& text, const QString& help, const QString& obstacle) {
     rerun->setText(text);
-    m_help.insert(rerun, tr("%1 (%2)").arg(help, rerun->shortcut().toString(QKeySequence::NativeText)));
+    setHelp(rerun, help);
     allow(rerun, obstacle);
 }
 

@@ -24,19 +24,14 @@ public:
     QAction *savePicture, *saveNumbers, *saveReport;
     QAction *restoreLayout, *palette, *settings, *about;
 
-    /// Disabled with the reason in its tooltip, or enabled when there is none: for those whose state others know.
-    void allow(QAction* action, const QString& obstacle);
-
     /// What a run would take over of an earlier one: the command's text and help, and why it cannot be used now, if so.
     void offerRerun(const QString& text, const QString& help, const QString& obstacle);
 
 private:
-    QAction* make(const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help);
     void update();
 
     const Session& m_session;
     const RunController& m_controller;
-    QHash<QAction*, QString> m_help;
 };
 
 }  // namespace calibench

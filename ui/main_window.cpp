@@ -13,7 +13,6 @@
 #include <QScreen>
 #include <QStackedWidget>
 #include <QThread>
-#include <QVBoxLayout>
 
 #include <algorithm>
 #include <cmath>
@@ -31,6 +30,7 @@
 #include "ui/panels/log_panel.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/model_panel.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/plots_page.h"
 #include "ui/panels/start_page.h"
 #include "ui/panels/warnings_panel.h"
@@ -120,11 +120,7 @@ void MainWindow::makeCentre() {
     m_centre->addWidget(start);
     m_centre->addWidget(m_plots);
     auto* middle = new QWidget(this);
-    auto* layout = new QVBoxLayout(middle);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(m_messages);
-    layout->addWidget(m_centre, 1);
+    fill(middle, {m_messages, m_centre});
     setCentralWidget(middle);
 }
 

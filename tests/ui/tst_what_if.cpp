@@ -129,7 +129,7 @@ private Q_SLOTS:
         QCOMPARE(asked.strip()->question().weights, asked.session.services().presetScheme("NVFP4").weights);
         QCOMPARE(strategy->currentText(), QStringLiteral("tensor_group"));
         QVERIFY(!strategy->isEnabled() && !asked.control<QComboBox>("Weights: group size")->isEnabled() && !asked.control<QCheckBox>("Weights: symmetric")->isEnabled());
-        QCOMPARE(strategy->toolTip(), QStringLiteral("NVFP4 prescribes it."));
+        QVERIFY(strategy->toolTip().contains(QStringLiteral("NVFP4 prescribes it.")));
         asked.choose("Weights: observer", QStringLiteral("mse"));
         QCOMPARE(asked.strip()->question().weights->strategy, std::optional(Strategy::TensorGroup));
         QCOMPARE(asked.strip()->question().weights->observer, std::optional<std::string>("mse"));
@@ -264,7 +264,7 @@ private Q_SLOTS:
         QVERIFY(asked.answered() && asked.strip()->applyButton()->isEnabled());
         asked.controller.start({}, asked.session.model());
         QVERIFY(!asked.strip()->applyButton()->isEnabled());
-        QCOMPARE(asked.strip()->applyButton()->toolTip(), QStringLiteral("A run is at work."));
+        QVERIFY(asked.strip()->applyButton()->toolTip().contains(QStringLiteral("A run is at work.")));
     }
 
     void whatCannotBeIsSaidInPlace() {
@@ -275,7 +275,7 @@ private Q_SLOTS:
         };
         Asked asked(Q0, false, std::move(services));
         asked.choose("Weights: format", QStringLiteral("3 bits"));
-        QTRY_COMPARE(asked.strip()->applyButton()->toolTip(), QStringLiteral("3 bits cannot be looked at here. Use 4."));
+        QTRY_VERIFY(asked.strip()->applyButton()->toolTip().contains(QStringLiteral("3 bits cannot be looked at here. Use 4.")));
         QVERIFY(asked.page.findChild<StatePage*>()->showsContent());
         QCOMPARE(asked.page.microscope().slides().size(), 1u);
     }

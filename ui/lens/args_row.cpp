@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "ui/command.h"
 #include "ui/recipe/setting.h"
 
 namespace calibench {
@@ -54,7 +55,7 @@ ArgsRow::ArgsRow(Kind kind, const CoreServices& services, QGridLayout* grid, int
     int column = 1;
     for (const auto& part : parts) {
         part.widget->setAccessibleName(part.name);
-        part.widget->setToolTip(part.help);
+        setHelp(part.widget, part.help);
         useFormHabits(part.widget);
         grid->addWidget(part.widget, line, column++);
         m_widgets.push_back(part.widget);
@@ -105,7 +106,7 @@ void ArgsRow::show(const QuantizationArgs& args, const std::vector<int64_t>& siz
     m_size->setCurrentIndex(args.group_size ? m_size->findData(sizeData(*args.group_size)) : -1);
     m_observer->setCurrentIndex(m_observer->findText(QString::fromStdString(args.observer.value_or(usualObserver()))));
     m_percentile->setValue(args.observer_kwargs.value("percentile", UsualPercentile));
-    allow();
+    allowWhatCounts();
 }
 
 const ValueFormat* ArgsRow::format() const {
@@ -120,21 +121,16 @@ bool ArgsRow::suits(Strategy strategy) const {
     return strategy != Strategy::Group || m_kind == Kind::Inputs || m_args.type == QuantizationType::Int;
 }
 
-/// What is of no account for these arguments is disabled and says why.
-void ArgsRow::allow() {
-    const auto set = [](QWidget* widget, bool enabled, const QString& help, const QString& why) {
-        widget->setEnabled(enabled);
-        widget->setToolTip(enabled ? help : why);
-    };
+void ArgsRow::allowWhatCounts() {
+    const auto allowIf = [](bool counts, QWidget* widget, const QString& why) { allow(widget, counts ? QString() : why); };
     const ValueFormat* format = this->format();
     const bool prescribed = format && format->prescribesGroups(), dynamic = m_args.dynamic != Dynamic::No;
     const QString why = prescribed ? tr("%1 prescribes it.").arg(format->name) : tr("Only groups have a size.");
-    set(m_strategy, !prescribed, tr("Which values share a scale"), why);
-    set(m_size, isGrouped(m_args) && !prescribed, tr("How many neighbours in a row share a scale"), why);
-    set(m_observer, !dynamic, tr("How the range is chosen that the scale covers"), tr("Dynamic scales follow every input; nothing is observed."));
-    set(m_percentile, !dynamic && m_observer->currentText().toStdString() == Histogram, tr("How much of the values the range covers; the rest is clipped"),
-        tr("Choose the observer “histogram” to cut the range at a percentile."));
-    set(m_symmetric, m_args.type == QuantizationType::Int, tr("Levels on both sides of zero alike; otherwise a zero point shifts them"), tr("Float formats are symmetric."));
+    allowIf(!prescribed, m_strategy, why);
+    allowIf(isGrouped(m_args) && !prescribed, m_size, why);
+    allowIf(!dynamic, m_observer, tr("Dynamic scales follow every input; nothing is observed."));
+    allowIf(!dynamic && m_observer->currentText().toStdString() == Histogram, m_percentile, tr("Choose the observer “histogram” to cut the range at a percentile."));
+    allowIf(m_args.type == QuantizationType::Int, m_symmetric, tr("Float formats are symmetric."));
     const auto* items = qobject_cast<QStandardItemModel*>(m_strategy->model());
     for (size_t i = 0; i < m_strategies.size(); ++i) items->item(static_cast<int>(i))->setEnabled(suits(m_strategies[i].strategy) || m_strategies[i].strategy == m_args.strategy);
 }

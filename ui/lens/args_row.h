@@ -46,7 +46,7 @@ private:
     void takeFormat();
     void takeGroups();
     void takeObserver();
-    void allow();
+    void allowWhatCounts();  ///< for these arguments; what does not is disabled and says why
     [[nodiscard]] const ValueFormat* format() const;      ///< of the arguments; null for one that is not offered
     [[nodiscard]] bool suits(Strategy strategy) const;    ///< the format
     [[nodiscard]] int64_t fittingSize() const;

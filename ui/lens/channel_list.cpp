@@ -8,6 +8,7 @@
 #include <QTreeView>
 #include <QVBoxLayout>
 
+#include "ui/command.h"
 #include "ui/models/bar_delegate.h"
 #include "ui/plots/plot_table.h"
 
@@ -41,12 +42,8 @@ ChannelList::ChannelList(QWidget* parent) : QWidget(parent), m_kind(new QComboBo
     m_view->header()->setSectionResizeMode(QHeaderView::Stretch);  // four short numbers, however narrow the list is
     connect(m_view, &QTreeView::clicked, this, &ChannelList::pick);
     connect(m_view, &QTreeView::activated, this, &ChannelList::pick);
-    auto* copyRows = new QAction(tr("&Copy as table"), m_view);
-    copyRows->setShortcut(QKeySequence::Copy);
-    copyRows->setShortcutContext(Qt::WidgetShortcut);
+    const auto* copyRows = addCommand({{}, tr("&Copy as table"), QKeySequence::Copy, tr("Copy these channels, with all digits and tabs between them")}, m_view);
     connect(copyRows, &QAction::triggered, this, &ChannelList::copy);
-    m_view->addAction(copyRows);
-    m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
 
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);

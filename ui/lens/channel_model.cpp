@@ -13,19 +13,14 @@ void ChannelModel::setChannels(std::vector<ChannelError> channels) {
     endResetModel();
 }
 
-int ChannelModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_channels.size()); }
-
-int ChannelModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
-
-QVariant ChannelModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const ChannelError& channel = m_channels[static_cast<size_t>(index.row())];
+QVariant ChannelModel::cell(int row, int column, int role) const {
+    const ChannelError& channel = m_channels[static_cast<size_t>(row)];
     if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
-    if (role == BarDelegate::BarRole && index.column() == ShareColumn)  // against the worst one: shares of thousands of channels are all small
+    if (role == BarDelegate::BarRole && column == ShareColumn)  // against the worst one: shares of thousands of channels are all small
         return m_channels.front().error_share > 0 ? channel.error_share / m_channels.front().error_share : 0;
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
     const auto format = [role](double value) { return role == Qt::ToolTipRole ? formatExact(value) : formatNumber(value); };
-    switch (index.column()) {
+    switch (column) {
         case IndexColumn: return QString::number(channel.index);
         case ShareColumn: return format(100 * channel.error_share);
         case SqnrColumn: return format(channel.sqnr_db);
@@ -34,15 +29,13 @@ QVariant ChannelModel::data(const QModelIndex& index, int role) const {
     }
 }
 
-QVariant ChannelModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal) return {};
+QVariant ChannelModel::title(int column, int role) const {
     if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
     const std::pair<QString, QString> words[] = {{tr("#"), tr("Number of the row or column")},
                                                  {tr("%"), tr("Share of the weight's whole squared error")},
                                                  {tr("dB"), tr("Signal to quantization noise ratio of the channel")},
                                                  {tr("Largest"), tr("Largest error of a single value")}};
-    if (section < 0 || section >= NUM_COLUMNS) return {};
-    return role == Qt::DisplayRole ? words[section].first : role == Qt::ToolTipRole ? QVariant(words[section].second) : QVariant();
+    return role == Qt::DisplayRole ? words[column].first : role == Qt::ToolTipRole ? QVariant(words[column].second) : QVariant();
 }
 
 }  // namespace calibench

@@ -1,29 +1,30 @@
 #pragma once
 
-#include <QAbstractTableModel>
 
 #include <vector>
 
 #include "core/analysis/weight_inspection.h"
+#include "ui/models/table_model.h"
 
 namespace calibench {
 
 /// The channels of a weight that lose most, the worst first.
-class ChannelModel : public QAbstractTableModel {
+class ChannelModel : public TableModel {
     Q_OBJECT
 
 public:
     enum Column { IndexColumn, ShareColumn, SqnrColumn, LargestColumn, NUM_COLUMNS };
 
-    using QAbstractTableModel::QAbstractTableModel;
+    using TableModel::TableModel;
 
     void setChannels(std::vector<ChannelError> channels);
     [[nodiscard]] const std::vector<ChannelError>& channels() const { return m_channels; }
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+protected:
+    [[nodiscard]] int countRows() const override { return static_cast<int>(m_channels.size()); }
+    [[nodiscard]] int countColumns() const override { return NUM_COLUMNS; }
+    [[nodiscard]] QVariant cell(int row, int column, int role) const override;
+    [[nodiscard]] QVariant title(int column, int role) const override;
 
 private:
     std::vector<ChannelError> m_channels;

@@ -14,6 +14,7 @@
 #include "ui/lens/map_plot.h"
 #include "ui/lens/readings.h"
 #include "ui/lens/what_if_panel.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
@@ -43,9 +44,7 @@ ErrorPage::ErrorPage(Session& session, const RunController& controller, QWidget*
       m_map(new MapPlot), m_histograms(new HistogramPlot), m_readings(new Readings), m_channels(new ChannelList), m_whatIfButton(new QToolButton),
       m_whatIf(new WhatIfPanel(session, controller, m_microscope)) {
     m_page = new StatePage(makeContent());
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_page);
+    fill(this, {m_page});
 
     connect(&m_microscope, &Microscope::changed, this, &ErrorPage::showState);
     connect(&m_session, &Session::selectionChanged, this, &ErrorPage::look);
@@ -79,9 +78,6 @@ QWidget* ErrorPage::makeContent() {
     m_problem->setWordWrap(true);
     m_problem->setContentsMargins(12, 0, 8, 4);
     m_problem->hide();
-    auto* head = new QHBoxLayout;
-    head->setContentsMargins(12, 6, 8, 2);
-    head->addWidget(m_title, 1);
     m_whatIfButton->setText(tr("What if…"));
     m_whatIfButton->setIcon(symbolicIcon(QStringLiteral("lamp")));
     m_whatIfButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
@@ -90,7 +86,6 @@ QWidget* ErrorPage::makeContent() {
     m_whatIfButton->setShortcut(Qt::ALT | Qt::Key_W);
     m_whatIfButton->setToolTip(tr("Try another observer, number of bits or group size without a run (%1)").arg(m_whatIfButton->shortcut().toString(QKeySequence::NativeText)));
     m_whatIfButton->setAccessibleName(tr("What if"));
-    head->addWidget(m_whatIfButton);
     m_whatIf->hide();
     m_whatIf->setAutoFillBackground(true);
     m_whatIf->setBackgroundRole(QPalette::Window);  // on which the controls can be seen
@@ -118,18 +113,7 @@ QWidget* ErrorPage::makeContent() {
     }
     const int digit = fontMetrics().horizontalAdvance(QLatin1Char('0'));
     parts->setSizes({104 * digit, 32 * digit});
-
-    auto* content = new QWidget;
-    content->setAutoFillBackground(true);
-    content->setBackgroundRole(QPalette::Base);
-    auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addLayout(head);
-    layout->addWidget(m_whatIf);
-    layout->addWidget(m_problem);
-    layout->addWidget(parts, 1);
-    return content;
+    return makePage({makeBar({m_title, m_whatIfButton}), m_whatIf, m_problem, parts});
 }
 
 void ErrorPage::look() {

@@ -36,10 +36,6 @@ HistogramPlot::HistogramPlot(QWidget* parent) : Plot(parent), m_scope(new QCombo
 
 void HistogramPlot::makePanel(Panel& panel) {
     panel.rect = new QCPAxisRect(canvas());
-    for (QCPAxis* axis : panel.rect->axes()) {
-        axis->setLayer(QStringLiteral("axes"));
-        axis->grid()->setLayer(QStringLiteral("grid"));
-    }
     panel.x = panel.rect->axis(QCPAxis::atBottom);
     panel.y = panel.rect->axis(QCPAxis::atLeft);
     panel.x->setTicker(QSharedPointer<NumberTicker>::create());

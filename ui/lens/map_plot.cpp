@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ui/format.h"
+#include "ui/plots/colour_bar.h"
 #include "ui/plots/plot_view.h"
 #include "ui/plots/scales.h"
 
@@ -73,11 +74,7 @@ MapPlot::MapPlot(QWidget* parent) : Plot(parent), m_layers(new QComboBox), m_rea
 void MapPlot::makePanel(Panel& panel) {
     panel.rect = new QCPAxisRect(canvas());
     panel.rect->setupFullAxesBox(false);
-    for (QCPAxis* axis : panel.rect->axes()) {
-        axis->setLayer(QStringLiteral("axes"));
-        axis->grid()->setLayer(QStringLiteral("grid"));
-        axis->grid()->setVisible(false);
-    }
+    for (QCPAxis* axis : panel.rect->axes()) axis->grid()->setVisible(false);
     panel.x = panel.rect->axis(QCPAxis::atBottom);
     panel.y = panel.rect->axis(QCPAxis::atLeft);
     panel.y->setRangeReversed(true);  // row 0 on top, as matrices are written
@@ -96,17 +93,9 @@ void MapPlot::link(QCPAxis* axis, QCPAxis* other) {
 }
 
 void MapPlot::makeScale() {
-    m_scale = new QCPColorScale(canvas());
-    m_scale->setType(QCPAxis::atRight);
-    m_scale->setBarWidth(12);
-    m_scale->axis()->setTicker(QSharedPointer<NumberTicker>::create());
-    m_scale->setRangeDrag(false);
-    m_scale->setRangeZoom(false);
+    m_scale = makeColourBar({m_panels[0].rect, m_panels[1].rect});
     auto* sides = new QCPMarginGroup(canvas());  // a cell is as wide in one panel as in the other
     for (const Panel& panel : m_panels) panel.rect->setMarginGroup(QCP::msLeft | QCP::msRight, sides);
-    auto* margins = new QCPMarginGroup(canvas());
-    for (QCPLayoutElement* element : std::initializer_list<QCPLayoutElement*>{m_panels[0].rect, m_panels[1].rect, m_scale})
-        element->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
 }
 
 /// Puts the panels that are needed side by side, and the colours' scale beside them.
@@ -123,14 +112,7 @@ void MapPlot::arrange() {
 }
 
 void MapPlot::restyle(const PlotTheme& theme) {
-    QCPAxis* axis = m_scale->axis();
-    axis->setTickLabelColor(theme.text);
-    axis->setLabelColor(theme.text);
-    axis->setBasePen(QPen(theme.grid));
-    axis->setTickPen(QPen(theme.muted));
-    axis->setSubTickPen(Qt::NoPen);
-    axis->setTickLabelFont(m_panels[0].y->tickLabelFont());
-    axis->setLabelFont(m_panels[0].y->labelFont());
+    theme.apply(m_scale);
     for (Panel& panel : m_panels) {
         theme.apply(panel.rect);  // the one that is left out too
         panel.cells->setLines(theme.text, theme.background);

@@ -1,13 +1,13 @@
 #include "ui/lens/what_if_panel.h"
 
 #include <QSet>
-#include <QVBoxLayout>
 
 #include <numeric>
 #include <unordered_map>
 
 #include "ui/format.h"
 #include "ui/lens/stored_size.h"
+#include "ui/panels/page_parts.h"
 #include "ui/run_controller.h"
 #include "ui/session.h"
 
@@ -27,9 +27,7 @@ QString change(const QString& what, double from, double to) {
 WhatIfPanel::WhatIfPanel(Session& session, const RunController& controller, Microscope& microscope, QWidget* parent)
     : QWidget(parent), m_session(session), m_controller(controller), m_microscope(microscope), m_strip(new WhatIfStrip(session.services())),
       m_effect(session.services()) {
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_strip);
+    fill(this, {m_strip});
     connect(m_strip, &WhatIfStrip::asked, this, &WhatIfPanel::ask);
     connect(m_strip, &WhatIfStrip::resetRequested, this, &WhatIfPanel::reset);
     connect(m_strip, &WhatIfStrip::applyRequested, this, &WhatIfPanel::apply);

@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "ui/command.h"
+
 namespace calibench {
 
 WhatIfStrip::WhatIfStrip(const CoreServices& services, QWidget* parent)
@@ -26,6 +28,7 @@ WhatIfStrip::WhatIfStrip(const CoreServices& services, QWidget* parent)
     m_effect->setAccessibleName(tr("What it changes"));
     connect(m_apply, &QPushButton::clicked, this, &WhatIfStrip::applyRequested);
     connect(m_reset, &QPushButton::clicked, this, &WhatIfStrip::resetRequested);
+    setHelp(m_apply, tr("Write it into the recipe as an override; Undo takes it back"));
     m_reset->setToolTip(tr("Back to what the recipe says"));
     auto* foot = new QHBoxLayout;
     foot->setContentsMargins(0, 0, 0, 0);
@@ -69,8 +72,7 @@ WhatIf WhatIfStrip::question() const {
 
 void WhatIfStrip::showEffect(const QString& effect, const QString& obstacle) {
     m_effect->setText(effect);
-    m_apply->setEnabled(obstacle.isEmpty());
-    m_apply->setToolTip(obstacle.isEmpty() ? tr("Write it into the recipe as an override; Undo takes it back") : obstacle);
+    allow(m_apply, obstacle);
     m_reset->setEnabled(differs());
 }
 

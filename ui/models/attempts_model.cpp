@@ -7,7 +7,7 @@
 
 namespace calibench {
 
-AttemptsModel::AttemptsModel(const RunRecord& record, QObject* parent) : QAbstractTableModel(parent), m_record(record) {}
+AttemptsModel::AttemptsModel(const RunRecord& record, QObject* parent) : TableModel(parent), m_record(record) {}
 
 const BlockRecord* AttemptsModel::record() const {
     const auto& blocks = m_record.blocks();
@@ -63,35 +63,28 @@ int AttemptsModel::keptAttempt() const {
     return kept;
 }
 
-int AttemptsModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : m_rows; }
-
-int AttemptsModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
-
-QVariant AttemptsModel::number(double value, int role) const {
+QVariant AttemptsModel::loss(double value, int role) const {
     if (role == Qt::DisplayRole) return formatNumber(value);
     return role == Qt::ToolTipRole ? QVariant(formatExact(value)) : QVariant();
 }
 
-QVariant AttemptsModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
+QVariant AttemptsModel::cell(int row, int column, int role) const {
     const BlockRecord* block = record();
-    const auto row = static_cast<size_t>(index.row());
-    if (!block || row >= block->attempts.size()) return {};
-    const AttemptRecord& attempt = block->attempts[row];
-    const bool kept = index.row() == m_kept;
-    const int column = index.column();
+    if (!block || static_cast<size_t>(row) >= block->attempts.size()) return {};
+    const AttemptRecord& attempt = block->attempts[static_cast<size_t>(row)];
+    const bool kept = row == m_kept;
     if (role == Qt::TextAlignmentRole && column != SettingsColumn && column != KeptColumn) return int(Qt::AlignRight | Qt::AlignVCenter);
     if (role == Qt::DecorationRole && column == KeptColumn && kept) return symbolicIcon(QStringLiteral("done"));
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
     switch (column) {
-        case AttemptColumn: return role == Qt::DisplayRole ? QVariant(index.row() + 1) : QVariant();
+        case AttemptColumn: return role == Qt::DisplayRole ? QVariant(row + 1) : QVariant();
         case SettingsColumn: return row == 0 ? tr("as in the recipe") : QString::fromStdString(attempt.changes);
         case IterationsColumn: {
             const int64_t planned = attempt.iters > 0 ? attempt.iters : m_record.started() ? m_record.started()->iters : 0;
             return tr("%1 of %2").arg(formatCount(static_cast<int64_t>(attempt.losses.size())), formatCount(planned));
         }
-        case FirstLossColumn: return attempt.losses.empty() ? QVariant() : number(attempt.losses.points().front().y, role);
-        case BestLossColumn: return attempt.best ? number(attempt.best->y, role) : QVariant();
+        case FirstLossColumn: return attempt.losses.empty() ? QVariant() : loss(attempt.losses.points().front().y, role);
+        case BestLossColumn: return attempt.best ? loss(attempt.best->y, role) : QVariant();
         case BestIterationColumn: return attempt.best ? QVariant(formatCount(static_cast<int64_t>(attempt.best->x))) : QVariant();
         case KeptColumn:
             if (!kept) return {};
@@ -101,12 +94,11 @@ QVariant AttemptsModel::data(const QModelIndex& index, int role) const {
     }
 }
 
-QVariant AttemptsModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal) return {};
-    if (role == Qt::ToolTipRole && section == AttemptColumn) return tr("Attempt at this block");
-    if (role == Qt::ToolTipRole && section == BestIterationColumn) return tr("Iteration of the best loss");
+QVariant AttemptsModel::title(int column, int role) const {
+    if (role == Qt::ToolTipRole && column == AttemptColumn) return tr("Attempt at this block");
+    if (role == Qt::ToolTipRole && column == BestIterationColumn) return tr("Iteration of the best loss");
     if (role != Qt::DisplayRole) return {};
-    switch (section) {
+    switch (column) {
         case AttemptColumn: return tr("#");
         case SettingsColumn: return tr("Settings");
         case IterationsColumn: return tr("Iterations");

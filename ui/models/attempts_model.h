@@ -1,14 +1,14 @@
 #pragma once
 
-#include <QAbstractTableModel>
 
 #include "core/base/run_control.h"
+#include "ui/models/table_model.h"
 #include "ui/run_record.h"
 
 namespace calibench {
 
 /// What was tried with one block, a row for each attempt. Reads the record; refresh() says what changed in it.
-class AttemptsModel : public QAbstractTableModel {
+class AttemptsModel : public TableModel {
     Q_OBJECT
 
 public:
@@ -25,13 +25,14 @@ public:
     /// The attempt that was kept, or would be if the block came to its end now; -1 before the first loss.
     [[nodiscard]] int keptAttempt() const;
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+protected:
+    [[nodiscard]] int countRows() const override { return m_rows; }
+    [[nodiscard]] int countColumns() const override { return NUM_COLUMNS; }
+    [[nodiscard]] QVariant cell(int row, int column, int role) const override;
+    [[nodiscard]] QVariant title(int column, int role) const override;
 
 private:
-    [[nodiscard]] QVariant number(double value, int role) const;  ///< short to see, with all digits to hover
+    [[nodiscard]] QVariant loss(double value, int role) const;  ///< short to see, with all digits to hover
 
     const RunRecord& m_record;
     int m_block = -1;

@@ -21,34 +21,19 @@ void LogModel::clear() {
     endResetModel();
 }
 
-QString LogModel::plainText(const QModelIndexList& rows) const {
-    QStringList lines;
-    for (const QModelIndex& row : rows) {
-        QStringList cells;
-        for (int column = 0; column < NUM_COLUMNS; ++column) cells << row.siblingAtColumn(column).data().toString();
-        lines << cells.join(QLatin1Char('\t'));
-    }
-    return lines.join(QLatin1Char('\n')) + QLatin1Char('\n');
-}
-
-int LogModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_entries.size()); }
-
-int LogModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
-
-QVariant LogModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const Entry& entry = m_entries[static_cast<size_t>(index.row())];
+QVariant LogModel::cell(int row, int column, int role) const {
+    const Entry& entry = m_entries[static_cast<size_t>(row)];
     if (role == ModuleRole) return entry.module;
     if (role == Qt::ForegroundRole) {
         const QPalette palette = QApplication::palette();
-        if (index.column() == TimeColumn || index.column() == ModuleColumn) return mutedText(palette);
+        if (column == TimeColumn || column == ModuleColumn) return mutedText(palette);
         if (entry.severity == Severity::Error) return errorColour(palette);
     }
-    if (role == Qt::DecorationRole && index.column() == MessageColumn)
+    if (role == Qt::DecorationRole && column == MessageColumn)
         return symbolicIcon(entry.severity == Severity::Info ? QStringLiteral("info") : QStringLiteral("warning"));
     if (role == Qt::ToolTipRole) return entry.message;
     if (role != Qt::DisplayRole) return {};
-    switch (index.column()) {
+    switch (column) {
         case TimeColumn: return entry.time.toString(QStringLiteral("HH:mm:ss"));
         case MessageColumn: return entry.message;
         case ModuleColumn: return entry.module;
@@ -56,9 +41,9 @@ QVariant LogModel::data(const QModelIndex& index, int role) const {
     }
 }
 
-QVariant LogModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
-    switch (section) {
+QVariant LogModel::title(int column, int role) const {
+    if (role != Qt::DisplayRole) return {};
+    switch (column) {
         case TimeColumn: return tr("Time");
         case MessageColumn: return tr("Message");
         case ModuleColumn: return tr("Module");

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <QAbstractTableModel>
 #include <QTime>
 
 #include <vector>
 
+#include "ui/models/table_model.h"
+
 namespace calibench {
 
 /// What happened, newest last.
-class LogModel : public QAbstractTableModel {
+class LogModel : public TableModel {
     Q_OBJECT
 
 public:
@@ -16,17 +17,16 @@ public:
     enum Column { TimeColumn, MessageColumn, ModuleColumn, NUM_COLUMNS };
     enum Role { ModuleRole = Qt::UserRole };
 
-    using QAbstractTableModel::QAbstractTableModel;
+    using TableModel::TableModel;
 
     void add(Severity severity, const QString& message, const QString& module = {});
     void clear();
-    /// Tab-separated, for the clipboard.
-    [[nodiscard]] QString plainText(const QModelIndexList& rows) const;
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+protected:
+    [[nodiscard]] int countRows() const override { return static_cast<int>(m_entries.size()); }
+    [[nodiscard]] int countColumns() const override { return NUM_COLUMNS; }
+    [[nodiscard]] QVariant cell(int row, int column, int role) const override;
+    [[nodiscard]] QVariant title(int column, int role) const override;
 
 private:
     struct Entry {

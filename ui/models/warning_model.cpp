@@ -17,7 +17,7 @@ void WarningModel::add(const std::vector<Warning>& warnings) {
     const auto now = QTime::currentTime();
     const int before = rowCount();
     std::vector<Row> added;
-    std::vector<int> repeated;
+    QList<int> repeated;
     for (const Warning& warning : warnings) {
         Row row{.kind = warning.kind, .module = QString::fromStdString(warning.module), .message = QString::fromStdString(warning.message), .time = now};
         const int next = before + static_cast<int>(added.size());
@@ -29,10 +29,12 @@ void WarningModel::add(const std::vector<Warning>& warnings) {
             ++added[static_cast<size_t>(*known - before)].count;
         } else {
             ++m_rows[static_cast<size_t>(*known)].count;
-            repeated.push_back(*known);
+            repeated << *known;
         }
     }
-    announce(std::move(repeated), CountColumn, CountColumn);
+    std::sort(repeated.begin(), repeated.end());
+    repeated.erase(std::unique(repeated.begin(), repeated.end()), repeated.end());
+    announce(repeated, CountColumn, CountColumn);
     if (added.empty()) return;
     beginInsertRows({}, before, before + static_cast<int>(added.size()) - 1);
     std::move(added.begin(), added.end(), std::back_inserter(m_rows));
@@ -50,34 +52,26 @@ void WarningModel::clear() {
     Q_EMIT countChanged();
 }
 
-void WarningModel::setIgnored(const std::vector<int>& rows, bool ignored) {
-    std::vector<int> changed;
+void WarningModel::setIgnored(const QList<int>& rows, bool ignored) {
+    QList<int> changed;
     for (const int index : rows) {
         Row& row = m_rows[static_cast<size_t>(index)];
         if (row.ignored == ignored) continue;
         row.ignored = ignored;
         m_ignored += ignored ? 1 : -1;
-        changed.push_back(index);
+        changed << index;
     }
     if (changed.empty()) return;
-    announce(std::move(changed), KindColumn, TimeColumn);
+    std::sort(changed.begin(), changed.end());
+    announce(changed, KindColumn, TimeColumn);
     Q_EMIT countChanged();
 }
 
 void WarningModel::ignoreKind(Kind kind) {
-    std::vector<int> rows;
+    QList<int> rows;
     for (int i = 0; i < rowCount(); ++i)
-        if (m_rows[static_cast<size_t>(i)].kind == kind) rows.push_back(i);
+        if (m_rows[static_cast<size_t>(i)].kind == kind) rows << i;
     setIgnored(rows, true);
-}
-
-void WarningModel::announce(std::vector<int> rows, Column first, Column last) {
-    std::sort(rows.begin(), rows.end());
-    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-    for (size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
-        while (end < rows.size() && rows[end] - rows[begin] == static_cast<int>(end - begin)) ++end;
-        Q_EMIT dataChanged(index(rows[begin], first), index(rows[end - 1], last));
-    }
 }
 
 QString WarningModel::nameOf(Kind kind) {
@@ -104,22 +98,6 @@ QIcon WarningModel::iconOf(Kind kind) {
     return symbolicIcon(QStringLiteral("warning"));
 }
 
-QString WarningModel::plainText(const std::vector<int>& rows) const {
-    QStringList cells, lines;
-    for (int column = 0; column < NUM_COLUMNS; ++column) cells << headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-    lines << cells.join(QLatin1Char('\t'));
-    for (const int row : rows) {
-        cells.clear();
-        for (int column = 0; column < NUM_COLUMNS; ++column) cells << index(row, column).data(SortRole).toString();
-        lines << cells.join(QLatin1Char('\t'));
-    }
-    return lines.join(QLatin1Char('\n')) + QLatin1Char('\n');
-}
-
-int WarningModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_rows.size()); }
-
-int WarningModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
-
 QString WarningModel::text(const Row& row, int column) const {
     switch (column) {
         case KindColumn: return row.ignored ? tr("%1, ignored").arg(nameOf(row.kind)) : nameOf(row.kind);
@@ -131,10 +109,8 @@ QString WarningModel::text(const Row& row, int column) const {
     }
 }
 
-QVariant WarningModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const Row& row = m_rows[static_cast<size_t>(index.row())];
-    const int column = index.column();
+QVariant WarningModel::cell(int index, int column, int role) const {
+    const Row& row = m_rows[static_cast<size_t>(index)];
     switch (role) {
         case Qt::DisplayRole: return text(row, column);
         case SortRole: return column == CountColumn ? QVariant(row.count) : QVariant(text(row, column));
@@ -150,9 +126,13 @@ QVariant WarningModel::data(const QModelIndex& index, int role) const {
     }
 }
 
-QVariant WarningModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
-    switch (section) {
+std::optional<double> WarningModel::number(int row, int column) const {
+    return column == CountColumn ? std::optional<double>(m_rows[static_cast<size_t>(row)].count) : std::nullopt;
+}
+
+QVariant WarningModel::title(int column, int role) const {
+    if (role != Qt::DisplayRole) return {};
+    switch (column) {
         case KindColumn: return tr("Kind");
         case ModuleColumn: return tr("Module");
         case MessageColumn: return tr("Warning");

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <QAbstractTableModel>
 #include <QHash>
 #include <QIcon>
 #include <QTime>
@@ -9,11 +8,12 @@
 #include <vector>
 
 #include "core/calibration/run_events.h"
+#include "ui/models/table_model.h"
 
 namespace calibench {
 
 /// The warnings of a run, newest last; one that repeats is one row with a count. What is ignored stays, marked, for a filter to hide.
-class WarningModel : public QAbstractTableModel {
+class WarningModel : public TableModel {
     Q_OBJECT
 
 public:
@@ -25,24 +25,24 @@ public:
         IgnoredRole,
     };
 
-    using QAbstractTableModel::QAbstractTableModel;
+    using TableModel::TableModel;
 
     void add(const std::vector<Warning>& warnings);
     void clear();
-    void setIgnored(const std::vector<int>& rows, bool ignored);
+    void setIgnored(const QList<int>& rows, bool ignored);
     void ignoreKind(Warning::Kind kind);  ///< what there is of it; later warnings show again
     [[nodiscard]] int shownCount() const { return static_cast<int>(m_rows.size()) - m_ignored; }
     [[nodiscard]] int ignoredCount() const { return m_ignored; }
-    /// Tab-separated, under a line of titles, for the clipboard.
-    [[nodiscard]] QString plainText(const std::vector<int>& rows) const;
 
     [[nodiscard]] static QString nameOf(Warning::Kind kind);  ///< "Clipped range"
     [[nodiscard]] static QIcon iconOf(Warning::Kind kind);
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+protected:
+    [[nodiscard]] int countRows() const override { return static_cast<int>(m_rows.size()); }
+    [[nodiscard]] int countColumns() const override { return NUM_COLUMNS; }
+    [[nodiscard]] QVariant cell(int row, int column, int role) const override;
+    [[nodiscard]] QVariant title(int column, int role) const override;
+    [[nodiscard]] std::optional<double> number(int row, int column) const override;
 
 Q_SIGNALS:
     void countChanged();
@@ -57,8 +57,6 @@ private:
     };
 
     [[nodiscard]] QString text(const Row& row, int column) const;
-    /// One signal for rows that follow each other.
-    void announce(std::vector<int> rows, Column first, Column last);
 
     std::vector<Row> m_rows;
     QHash<std::pair<QString, QString>, int> m_known;  ///< module and message -> row

@@ -9,6 +9,7 @@
 #include "ui/format.h"
 #include "ui/lens/map_cells.h"
 #include "ui/overview/overview_loader.h"
+#include "ui/plots/colour_bar.h"
 #include "ui/plots/plot_view.h"
 #include "ui/plots/scales.h"
 #include "ui/session.h"
@@ -32,11 +33,7 @@ OverviewMap::OverviewMap(const Session& session, const OverviewLoader& loader, Q
 void OverviewMap::makePanel() {
     m_rect = new QCPAxisRect(canvas());
     canvas()->plotLayout()->addElement(0, 0, m_rect);
-    for (QCPAxis* axis : m_rect->axes()) {
-        axis->setLayer(QStringLiteral("axes"));
-        axis->grid()->setLayer(QStringLiteral("grid"));
-        axis->grid()->setVisible(false);
-    }
+    for (QCPAxis* axis : m_rect->axes()) axis->grid()->setVisible(false);
     m_x = m_rect->axis(QCPAxis::atBottom);
     m_y = m_rect->axis(QCPAxis::atLeft);
     m_x->setLabel(tr("Block"));
@@ -47,29 +44,13 @@ void OverviewMap::makePanel() {
     m_drawing = new MapCells(m_x, m_y);
     m_drawing->setWidestText(QStringLiteral("00.0"));
 
-    m_scale = new QCPColorScale(canvas());
+    m_scale = makeColourBar({m_rect});
     canvas()->plotLayout()->addElement(0, 1, m_scale);
-    m_scale->setType(QCPAxis::atRight);
-    m_scale->setBarWidth(12);
-    m_scale->axis()->setTicker(QSharedPointer<NumberTicker>::create());
-    m_scale->setGradient(viridis());
-    m_scale->setRangeDrag(false);
-    m_scale->setRangeZoom(false);
-    auto* margins = new QCPMarginGroup(canvas());
-    m_rect->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
-    m_scale->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
 }
 
 void OverviewMap::restyle(const PlotTheme& theme) {
     m_drawing->setLines(theme.text, theme.background);
-    QCPAxis* axis = m_scale->axis();
-    axis->setTickLabelColor(theme.text);
-    axis->setLabelColor(theme.text);
-    axis->setBasePen(QPen(theme.grid));
-    axis->setTickPen(QPen(theme.muted));
-    axis->setSubTickPen(Qt::NoPen);
-    axis->setTickLabelFont(m_y->tickLabelFont());
-    axis->setLabelFont(m_y->labelFont());
+    theme.apply(m_scale);
 }
 
 void OverviewMap::setMetric(MetricKind kind) {

@@ -14,9 +14,11 @@ namespace {
 
 constexpr double AlarmingBadness = 3;  // dB: half as good as its peers
 
+bool isMetric(int column) { return column >= OverviewModel::FirstMetric && column < OverviewModel::ReasonColumn; }
+
 }  // namespace
 
-OverviewModel::OverviewModel(const OverviewLoader& loader, QObject* parent) : QAbstractTableModel(parent), m_loader(loader) {
+OverviewModel::OverviewModel(const OverviewLoader& loader, QObject* parent) : TableModel(parent), m_loader(loader) {
     static_assert(FirstMetric + static_cast<int>(MetricKind::InputOutliers) + 1 == ReasonColumn);
     connect(&loader, &OverviewLoader::modulesChanged, this, &OverviewModel::takeModules);
     connect(&loader, &OverviewLoader::rowsChanged, this, &OverviewModel::takeRows);
@@ -39,12 +41,7 @@ void OverviewModel::takeRows(const QList<int>& rows) {
         Q_EMIT dataChanged(index(0, 0), index(m_rows - 1, NUM_COLUMNS - 1));
         return;
     }
-    for (qsizetype first = 0; first < rows.size();) {  // one signal for rows that follow each other
-        qsizetype last = first;
-        while (last + 1 < rows.size() && rows[last + 1] == rows[last] + 1) ++last;
-        Q_EMIT dataChanged(index(rows[first], 0), index(rows[last], NUM_COLUMNS - 1));
-        first = last + 1;
-    }
+    announce(rows, 0, NUM_COLUMNS - 1);
 }
 
 void OverviewModel::findLargest() {
@@ -60,10 +57,6 @@ QModelIndex OverviewModel::indexOf(const QString& module) const {
     const auto row = m_index.constFind(module);
     return row == m_index.constEnd() ? QModelIndex() : index(*row, 0);
 }
-
-int OverviewModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : m_rows; }
-
-int OverviewModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
 
 QVariant OverviewModel::metricData(int row, MetricKind kind, int role) const {
     const auto& known = m_loader.row(static_cast<size_t>(row));
@@ -81,18 +74,15 @@ QVariant OverviewModel::metricData(int row, MetricKind kind, int role) const {
     }
 }
 
-QVariant OverviewModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const auto row = static_cast<size_t>(index.row());
-    const Specimen& module = m_loader.modules()[row];
-    const auto& known = m_loader.row(row);
+QVariant OverviewModel::cell(int row, int column, int role) const {
+    const Specimen& module = m_loader.modules()[static_cast<size_t>(row)];
+    const auto& known = m_loader.row(static_cast<size_t>(row));
     if (role == ModuleRole) return QString::fromStdString(module.module);
-    const int column = index.column();
-    if (column >= FirstMetric && column < ReasonColumn) return metricData(index.row(), static_cast<MetricKind>(column - FirstMetric), role);
+    if (isMetric(column)) return metricData(row, static_cast<MetricKind>(column - FirstMetric), role);
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role != SortRole) return {};
     switch (column) {
         case ModuleColumn:
-            if (role == SortRole) return index.row();  // the model's own order
+            if (role == SortRole) return row;  // the model's own order
             return QString::fromStdString(module.module);
         case ReasonColumn: return known ? QString::fromStdString(known->problem.empty() ? known->reason : known->problem) : QString();
         case SchemeColumn: return known ? QString::fromStdString(known->weight.scheme) : QString();
@@ -100,32 +90,21 @@ QVariant OverviewModel::data(const QModelIndex& index, int role) const {
     }
 }
 
-QVariant OverviewModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= NUM_COLUMNS) return {};
-    if (section >= FirstMetric && section < ReasonColumn) {
-        const Metric& shown = metrics()[static_cast<size_t>(section - FirstMetric)];
+QVariant OverviewModel::title(int column, int role) const {
+    if (isMetric(column)) {
+        const Metric& shown = metrics()[static_cast<size_t>(column - FirstMetric)];
         if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
         return role == Qt::DisplayRole ? (shown.unit.isEmpty() ? shown.name : tr("%1 %2").arg(shown.name, shown.unit)) : role == Qt::ToolTipRole ? shown.help : QVariant();
     }
     if (role == Qt::TextAlignmentRole) return int(Qt::AlignLeft | Qt::AlignVCenter);
-    if (role == Qt::ToolTipRole && section == ReasonColumn) return tr("What sets the module apart from its peers most");
+    if (role == Qt::ToolTipRole && column == ReasonColumn) return tr("What sets the module apart from its peers most");
     if (role != Qt::DisplayRole) return {};
-    return section == ModuleColumn ? tr("Module") : section == ReasonColumn ? tr("Why") : tr("Scheme");
+    return column == ModuleColumn ? tr("Module") : column == ReasonColumn ? tr("Why") : tr("Scheme");
 }
 
-QString OverviewModel::plainText(const QList<int>& rows) const {
-    PlotTable table;
-    for (int column = 0; column < NUM_COLUMNS; ++column) table.header << headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-    for (const int row : rows) {
-        QStringList cells;
-        for (int column = 0; column < NUM_COLUMNS; ++column) {
-            const bool number = column >= FirstMetric && column < ReasonColumn;
-            const QVariant value = index(row, column).data(number ? static_cast<int>(SortRole) : static_cast<int>(Qt::DisplayRole));
-            cells << (number && value.isValid() ? PlotTable::cell(value.toDouble()) : value.toString());
-        }
-        table.rows << cells;
-    }
-    return table.text();
+std::optional<double> OverviewModel::number(int row, int column) const {
+    const auto& known = m_loader.row(static_cast<size_t>(row));
+    return known && isMetric(column) ? metricOf(static_cast<MetricKind>(column - FirstMetric)).shown(*known) : std::nullopt;
 }
 
 OverviewFilter::OverviewFilter(OverviewModel& model, QObject* parent) : QSortFilterProxyModel(parent), m_model(model) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <QAbstractTableModel>
 #include <QHash>
 #include <QSortFilterProxyModel>
 
 #include <vector>
 
+#include "ui/models/table_model.h"
 #include "ui/overview/metric.h"
 
 namespace calibench {
@@ -14,7 +14,7 @@ class OverviewLoader;
 
 /// Every module that the recipe quantizes with what is known of it: a row is there from the beginning and fills in when its module was
 /// looked at.
-class OverviewModel : public QAbstractTableModel {
+class OverviewModel : public TableModel {
     Q_OBJECT
 
 public:
@@ -26,14 +26,14 @@ public:
 
     [[nodiscard]] static Column columnOf(MetricKind kind) { return static_cast<Column>(FirstMetric + static_cast<int>(kind)); }
     [[nodiscard]] QModelIndex indexOf(const QString& module) const;
-    /// Tab-separated raw values under a line of titles, for the clipboard.
-    [[nodiscard]] QString plainText(const QList<int>& rows) const;
     [[nodiscard]] const OverviewLoader& loader() const { return m_loader; }
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+protected:
+    [[nodiscard]] int countRows() const override { return m_rows; }
+    [[nodiscard]] int countColumns() const override { return NUM_COLUMNS; }
+    [[nodiscard]] QVariant cell(int row, int column, int role) const override;
+    [[nodiscard]] QVariant title(int column, int role) const override;
+    [[nodiscard]] std::optional<double> number(int row, int column) const override;
 
 private:
     void takeModules();

@@ -14,13 +14,14 @@
 #include <QSplitter>
 #include <QToolButton>
 #include <QTreeView>
-#include <QVBoxLayout>
 
 #include <algorithm>
 
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/overview/overview_map.h"
 #include "ui/overview/overview_model.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/row_table.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
@@ -34,9 +35,7 @@ OverviewPage::OverviewPage(Session& session, const RunController& controller, QW
       m_filtered(new OverviewFilter(*m_model, this)), m_map(new OverviewMap(session, m_loader)), m_table(new QTreeView), m_text(new QLineEdit),
       m_metric(new QComboBox), m_limited(new QCheckBox), m_limit(new QDoubleSpinBox), m_state(new QLabel), m_progress(new QProgressBar), m_stop(new QToolButton) {
     m_page = new StatePage(makeContent());
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_page);
+    fill(this, {m_page});
 
     connect(&m_loader, &OverviewLoader::progressed, this, &OverviewPage::showState);
     // The worst are in sight while rows find their places, until the user goes through them.
@@ -72,19 +71,10 @@ QWidget* OverviewPage::makeContent() {
     parts->setHandleWidth(3);
     m_map->setMinimumHeight(140);
     parts->setSizes({220, 280});
-
-    auto* content = new QWidget;
-    content->setAutoFillBackground(true);
-    content->setBackgroundRole(QPalette::Base);
-    auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(makeBar());
-    layout->addWidget(parts, 1);
-    return content;
+    return makePage({makeControls(), parts});
 }
 
-QWidget* OverviewPage::makeBar() {
+QWidget* OverviewPage::makeControls() {
     styleFilterField(m_text, tr("Filter by name, scheme or reason"), tr("Filter of the modules by text"));
     connect(m_text, &QLineEdit::textChanged, this, [this](const QString& text) {
         m_filtered->setText(text);
@@ -104,27 +94,11 @@ QWidget* OverviewPage::makeBar() {
     m_limit->setAccessibleName(tr("Limit"));
     connect(m_limited, &QCheckBox::toggled, this, &OverviewPage::applyLimit);
     connect(m_limit, &QDoubleSpinBox::valueChanged, this, &OverviewPage::applyLimit);
-    m_progress->setTextVisible(false);
-    m_progress->setMaximumWidth(120);
-    m_progress->setMaximumHeight(8);
+    styleProgress(m_progress);
     m_stop->setAutoRaise(true);
     m_stop->setIconSize({16, 16});
     connect(m_stop, &QToolButton::clicked, this, [this] { m_loader.busy() ? m_loader.cancel() : m_loader.resume(); });
-
-    auto* bar = new QWidget;
-    bar->setAutoFillBackground(true);
-    bar->setBackgroundRole(QPalette::Window);  // on which the controls can be seen
-    auto* row = new QHBoxLayout(bar);
-    row->setContentsMargins(12, 6, 8, 4);
-    row->setSpacing(8);
-    row->addWidget(m_text, 1);
-    row->addWidget(m_metric);
-    row->addWidget(m_limited);
-    row->addWidget(m_limit);
-    row->addWidget(m_state);
-    row->addWidget(m_progress);
-    row->addWidget(m_stop);
-    return bar;
+    return makeBar({m_text, m_metric, m_limited, m_limit, m_state, m_progress, m_stop});
 }
 
 void OverviewPage::makeTable() {
@@ -153,16 +127,10 @@ void OverviewPage::makeTable() {
         takeSelection();
         Q_EMIT errorRequested();
     });
-    const auto action = [this](const QString& text, const QKeySequence& shortcut, auto slot) {
-        auto* made = new QAction(text, m_table);
-        made->setShortcut(shortcut);
-        made->setShortcutContext(Qt::WidgetShortcut);
-        connect(made, &QAction::triggered, this, slot);
-        m_table->addAction(made);
-    };
-    action(tr("&Show its error"), {}, &OverviewPage::errorRequested);
-    action(tr("&Copy rows"), QKeySequence::Copy, &OverviewPage::copy);
-    m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+    const auto* showError = addCommand({{}, tr("&Show its error"), {}, tr("Look at the module value by value (Enter)")}, m_table);
+    const auto* copyRows = addCommand({{}, tr("&Copy rows"), QKeySequence::Copy, tr("Copy the selected rows, with all digits and tabs between them")}, m_table);
+    connect(showError, &QAction::triggered, this, &OverviewPage::errorRequested);
+    connect(copyRows, &QAction::triggered, this, &OverviewPage::copy);
 }
 
 void OverviewPage::look() {

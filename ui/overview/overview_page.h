@@ -43,7 +43,7 @@ protected:
 
 private:
     QWidget* makeContent();
-    QWidget* makeBar();
+    QWidget* makeControls();
     void makeTable();
     void look();          ///< at the modules as things stand
     void showState();

@@ -16,6 +16,7 @@
 
 #include "core/base/error.h"
 #include "ui/background.h"
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/models/attempts_model.h"
 #include "ui/session.h"
@@ -108,7 +109,7 @@ QWidget* IntervenePanel::makeForm() {
         auto* label = new QLabel(name);
         label->setBuddy(field);
         field->setAccessibleName(name);
-        m_help.insert(field, help);
+        setHelp(field, help);
         grid->addWidget(label, row, column);
         grid->addWidget(field, row, column + 1);
     };
@@ -138,7 +139,7 @@ QWidget* IntervenePanel::makeForm() {
     buttons->setSpacing(8);
     const auto addButton = [&](const QString& icon, const QString& text, const QString& help) {
         auto* button = new QPushButton(symbolicIcon(icon), text);
-        m_help.insert(button, help);
+        setHelp(button, help);
         buttons->addWidget(button);
         return button;
     };
@@ -229,12 +230,6 @@ QString IntervenePanel::fieldProblem() const {
     return {};
 }
 
-void IntervenePanel::allow(QWidget* widget, const QString& obstacle) {
-    widget->setEnabled(obstacle.isEmpty());
-    const QString help = m_help.value(widget);
-    widget->setToolTip(obstacle.isEmpty() ? help : help.isEmpty() ? obstacle : help + QLatin1Char('\n') + obstacle);
-}
-
 void IntervenePanel::refresh() {
     const QString why = obstacle(), wrong = fieldProblem();
     for (QWidget* widget : std::initializer_list<QWidget*>{m_iters, m_lr, m_minmaxLr, m_scheme, m_keep, m_finish}) allow(widget, why);
@@ -243,7 +238,7 @@ void IntervenePanel::refresh() {
     const bool paused = m_controller.state() == State::Paused;
     m_pause->setText(paused ? tr("Resume") : tr("Pause"));
     m_pause->setIcon(symbolicIcon(paused ? QStringLiteral("run") : QStringLiteral("pause")));
-    m_help.insert(m_pause, paused ? tr("Go on where the run is held") : tr("Hold the run where it is, within the iteration"));
+    setHelp(m_pause, paused ? tr("Go on where the run is held") : tr("Hold the run where it is, within the iteration"));
     allow(m_pause, paused || m_controller.state() == State::Running ? QString() : m_controller.active() ? tr("The run is not under way.") : tr("No run is at work."));
 
     m_lr->setPlaceholderText(tr("automatic, %1").arg(formatNumber(1.0 / m_iters->value())));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <QHash>
 #include <QWidget>
 
 #include <optional>
@@ -39,7 +38,6 @@ private:
     void showSettings();  ///< those of the newest attempt
     void refresh();       ///< what can be done, and why not
     void showTitle();
-    void allow(QWidget* widget, const QString& obstacle);
     [[nodiscard]] QString obstacle() const;      ///< why the block cannot be redone; empty when it can
     [[nodiscard]] QString fieldProblem() const;  ///< what is wrong with the fields
     [[nodiscard]] const BlockRecord* block() const;
@@ -59,7 +57,6 @@ private:
     QComboBox *m_scheme, *m_keep;
     QCheckBox* m_hold;
     QPushButton *m_redo, *m_finish, *m_pause;
-    QHash<QWidget*, QString> m_help;
     QString m_failure;  ///< why the last order could not be given
     Rates m_recipeRates, m_rates;  ///< m_rates: of the newest attempt
 };

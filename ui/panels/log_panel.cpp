@@ -6,11 +6,12 @@
 #include <QHeaderView>
 #include <QScrollBar>
 #include <QTreeView>
-#include <QVBoxLayout>
 
 #include <algorithm>
 
+#include "ui/command.h"
 #include "ui/models/log_model.h"
+#include "ui/panels/page_parts.h"
 
 namespace calibench {
 
@@ -29,16 +30,13 @@ LogPanel::LogPanel(LogModel& log, QWidget* parent) : QWidget(parent), m_view(new
     header->setSectionResizeMode(LogModel::ModuleColumn, QHeaderView::ResizeToContents);
     header->setResizeContentsPrecision(0);  // of the visible rows: a long log stays quick
     m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
-    auto* copy = new QAction(tr("&Copy as table"), m_view);
-    copy->setShortcut(QKeySequence::Copy);
-    copy->setShortcutContext(Qt::WidgetShortcut);
+    const auto* copy = addCommand({{}, tr("&Copy as table"), QKeySequence::Copy, tr("Copy the selected rows, with tabs between the columns")}, m_view);
     connect(copy, &QAction::triggered, this, [this, &log] {
-        QModelIndexList rows = m_view->selectionModel()->selectedRows();
+        QList<int> rows;
+        for (const QModelIndex& row : m_view->selectionModel()->selectedRows()) rows << row.row();
         std::sort(rows.begin(), rows.end());
         if (!rows.isEmpty()) QApplication::clipboard()->setText(log.plainText(rows));
     });
-    m_view->addAction(copy);
     connect(m_view, &QTreeView::activated, this, [this](const QModelIndex& index) {
         if (const QString module = index.data(LogModel::ModuleRole).toString(); !module.isEmpty()) Q_EMIT moduleActivated(module);
     });
@@ -47,9 +45,7 @@ LogPanel::LogPanel(LogModel& log, QWidget* parent) : QWidget(parent), m_view(new
         const QScrollBar* bar = m_view->verticalScrollBar();
         if (bar->value() == bar->maximum()) QMetaObject::invokeMethod(m_view, &QTreeView::scrollToBottom, Qt::QueuedConnection);
     });
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_view);
+    fill(this, {m_view});
 }
 
 }  // namespace calibench

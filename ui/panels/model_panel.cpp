@@ -23,6 +23,7 @@
 #include "ui/models/model_tree_model.h"
 #include "ui/models/module_filter.h"
 #include "ui/panels/module_actions.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/row_table.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
@@ -88,9 +89,7 @@ ModelPanel::ModelPanel(Session& session, const RunController& controller, QWidge
     layout->addLayout(barRow);
     layout->addWidget(m_tree, 1);
     m_page = new StatePage(content);
-    auto* outer = new QVBoxLayout(this);
-    outer->setContentsMargins(0, 0, 0, 0);
-    outer->addWidget(m_page);
+    fill(this, {m_page});
 
     connect(&m_session, &Session::modelChanged, this, &ModelPanel::showModel);
     connect(&m_session, &Session::recipeChecked, this, [this] { m_model->setSchemes(m_session.schemes()); });

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/run_controller.h"
 #include "ui/theme.h"
@@ -54,8 +55,9 @@ ModuleActions::ModuleActions(Session& session, const RunController& controller, 
     quantize = m_quantize->menuAction();
     quantize->setText(tr("&Quantize as"));
     quantize->setIcon(symbolicIcon(QStringLiteral("preset")));
-    ignore = new QAction(symbolicIcon(QStringLiteral("ignore")), tr("&Ignore"), this);
-    pin = new QAction(symbolicIcon(QStringLiteral("pin")), tr("&Pin"), this);
+    setHelp(quantize, tr("Give the selected modules a scheme in the recipe"));
+    ignore = makeCommand({QStringLiteral("ignore"), tr("&Ignore"), {}, tr("Leave the selected modules as they are")}, this);
+    pin = makeCommand({QStringLiteral("pin"), tr("&Pin"), {}, tr("Give each selected module what it has now as an override of its own, so that later changes of its group pass it by")}, this);
     connect(ignore, &QAction::triggered, this, [this] { change(m_session.services().withIgnored); });
     connect(pin, &QAction::triggered, this, [this] { change(m_session.services().withPinned); });
     connect(&m_session, &Session::modelChanged, this, &ModuleActions::update);
@@ -77,13 +79,7 @@ QString ModuleActions::obstacle() const {
 
 void ModuleActions::update() {
     const QString why = obstacle();
-    const auto allow = [&](QAction* action, const QString& help) {
-        action->setEnabled(why.isEmpty());
-        action->setToolTip(why.isEmpty() ? help : help + QLatin1Char('\n') + why);
-    };
-    allow(quantize, tr("Give the selected modules a scheme in the recipe"));
-    allow(ignore, tr("Leave the selected modules as they are"));
-    allow(pin, tr("Give each selected module what it has now as an override of its own, so that later changes of its group pass it by"));
+    for (QAction* action : {quantize, ignore, pin}) allow(action, why);
 }
 
 void ModuleActions::fillQuantizeMenu() {

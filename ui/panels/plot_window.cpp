@@ -1,15 +1,14 @@
 #include "ui/panels/plot_window.h"
 
 #include <QCloseEvent>
-#include <QVBoxLayout>
+
+#include "ui/panels/page_parts.h"
 
 namespace calibench {
 
 PlotWindow::PlotWindow(QWidget* plot, const QString& title, QWidget* parent) : QWidget(parent, Qt::Window) {
     setWindowTitle(title);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(plot);
+    fill(this, {plot});
     plot->show();
     resize(960, 640);
 }

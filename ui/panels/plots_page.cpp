@@ -3,13 +3,13 @@
 #include <QTabBar>
 #include <QTabWidget>
 #include <QToolButton>
-#include <QVBoxLayout>
 
 #include <algorithm>
 #include <utility>
 
 #include "ui/lens/error_page.h"
 #include "ui/overview/overview_page.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/plot_window.h"
 #include "ui/panels/state_page.h"
 #include "ui/plots/loss_plot.h"
@@ -40,9 +40,7 @@ PlotsPage::PlotsPage(Session& session, RunController& controller, Settings& sett
     connect(m_overview, &OverviewPage::errorRequested, this, [this] { setCurrentTab(Error); });
 
     m_page = new StatePage(m_tabs);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_page);
+    fill(this, {m_page});
 
     connect(&m_controller, &RunController::snapshotArrived, m_ranges, &RangePlot::applySnapshot);
     connect(&m_controller, &RunController::snapshotArrived, m_tokens, &TokenPlot::applySnapshot);

@@ -11,12 +11,14 @@
 #include <QScrollBar>
 #include <QToolButton>
 #include <QTreeView>
-#include <QVBoxLayout>
 
 #include <algorithm>
 
+#include "ui/command.h"
 #include "ui/models/warning_filter.h"
 #include "ui/models/warning_model.h"
+#include "ui/panels/page_parts.h"
+#include "ui/panels/row_table.h"
 #include "ui/panels/state_page.h"
 #include "ui/theme.h"
 
@@ -27,14 +29,17 @@ using Kind = Warning::Kind;
 WarningsPanel::WarningsPanel(WarningModel& warnings, QWidget* parent)
     : QWidget(parent), m_warnings(warnings), m_filter(new WarningFilter(this)), m_view(new QTreeView), m_page(new StatePage(m_view)),
       m_text(new QLineEdit), m_kinds(new QComboBox), m_ignored(new QCheckBox) {
+    const auto make = [this](const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help) {
+        return addCommand({icon, text, shortcut, help}, m_view);
+    };
     showPlace = make(QStringLiteral("search"), tr("&Show"), {}, tr("Select the module and open the plot that shows it (Enter)"));
     ignore = make(QStringLiteral("ignore"), tr("&Ignore"), QKeySequence::Delete, tr("Hide the selected warnings"));
     ignoreKind = make({}, tr("Ignore all of this &kind"), {}, tr("Hide every warning of this kind that has come so far"));
     restore = make({}, tr("Stop i&gnoring"), {}, tr("Count the selected warnings again"));
     copy = make({}, tr("&Copy as table"), QKeySequence::Copy, tr("Copy the selected rows, or all, with tabs between the columns"));
     connect(showPlace, &QAction::triggered, this, [this] { requestPlace(m_view->currentIndex()); });
-    connect(ignore, &QAction::triggered, this, [this] { m_warnings.setIgnored(selectedRows(), true); });
-    connect(restore, &QAction::triggered, this, [this] { m_warnings.setIgnored(selectedRows(), false); });
+    connect(ignore, &QAction::triggered, this, [this] { m_warnings.setIgnored(selectedSourceRows(*m_view), true); });
+    connect(restore, &QAction::triggered, this, [this] { m_warnings.setIgnored(selectedSourceRows(*m_view), false); });
     connect(ignoreKind, &QAction::triggered, this, [this] {
         if (const auto kind = currentKind()) m_warnings.ignoreKind(*kind);
     });
@@ -42,30 +47,11 @@ WarningsPanel::WarningsPanel(WarningModel& warnings, QWidget* parent)
 
     m_filter->setSourceModel(&m_warnings);
     makeView();
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(makeBar());
-    layout->addWidget(m_page, 1);
+    fill(this, {makeBar(), m_page});
 
     connect(&m_warnings, &WarningModel::countChanged, this, &WarningsPanel::refresh);
     connect(m_view->selectionModel(), &QItemSelectionModel::selectionChanged, this, &WarningsPanel::refresh);
     refresh();
-}
-
-QAction* WarningsPanel::make(const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help) {
-    auto* action = new QAction(text, this);
-    if (!icon.isEmpty()) action->setIcon(symbolicIcon(icon));
-    action->setShortcut(shortcut);
-    action->setShortcutContext(Qt::WidgetShortcut);
-    m_help.insert(action, shortcut.isEmpty() ? help : tr("%1 (%2)").arg(help, shortcut.toString(QKeySequence::NativeText)));
-    m_view->addAction(action);
-    return action;
-}
-
-void WarningsPanel::allow(QAction* action, const QString& obstacle) {
-    action->setEnabled(obstacle.isEmpty());
-    action->setToolTip(obstacle.isEmpty() ? m_help.value(action) : m_help.value(action) + QLatin1Char('\n') + obstacle);
 }
 
 void WarningsPanel::makeView() {
@@ -75,7 +61,6 @@ void WarningsPanel::makeView() {
     m_view->setFrameShape(QFrame::NoFrame);
     m_view->setAlternatingRowColors(true);
     m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
     m_view->setAccessibleName(tr("Warnings"));
     m_view->setSortingEnabled(true);
     m_view->sortByColumn(-1, Qt::AscendingOrder);  // as they came
@@ -153,7 +138,7 @@ QWidget* WarningsPanel::makeBar() {
 }
 
 void WarningsPanel::refresh() {
-    const std::vector<int> rows = selectedRows();
+    const QList<int> rows = selectedSourceRows(*m_view);
     const bool someIgnored = std::any_of(rows.begin(), rows.end(), [this](int row) { return m_warnings.index(row, 0).data(WarningModel::IgnoredRole).toBool(); });
     const QString nothing = tr("Select a warning first.");
     allow(showPlace, rows.size() == 1 ? QString() : rows.empty() ? nothing : tr("Select one warning only."));
@@ -182,14 +167,6 @@ void WarningsPanel::requestPlace(const QModelIndex& index) {
     if (index.isValid()) Q_EMIT placeRequested(static_cast<Kind>(index.data(WarningModel::KindRole).toInt()), index.data(WarningModel::ModuleRole).toString());
 }
 
-std::vector<int> WarningsPanel::selectedRows() const {
-    QModelIndexList selected = m_view->selectionModel()->selectedRows();
-    std::sort(selected.begin(), selected.end());
-    std::vector<int> rows;
-    for (const QModelIndex& index : selected) rows.push_back(m_filter->mapToSource(index).row());
-    return rows;
-}
-
 std::optional<Kind> WarningsPanel::currentKind() const {
     const QModelIndexList selected = m_view->selectionModel()->selectedRows();
     if (selected.isEmpty()) return {};
@@ -197,9 +174,9 @@ std::optional<Kind> WarningsPanel::currentKind() const {
 }
 
 void WarningsPanel::copyTable() const {
-    std::vector<int> rows = selectedRows();
-    if (rows.empty())
-        for (int row = 0; row < m_filter->rowCount(); ++row) rows.push_back(m_filter->mapToSource(m_filter->index(row, 0)).row());
+    QList<int> rows = selectedSourceRows(*m_view);
+    if (rows.isEmpty())
+        for (int row = 0; row < m_filter->rowCount(); ++row) rows << m_filter->mapToSource(m_filter->index(row, 0)).row();
     QApplication::clipboard()->setText(m_warnings.plainText(rows));
 }
 

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <QAction>
-#include <QHash>
 #include <QWidget>
 
 #include <optional>
-#include <vector>
 
 #include "core/calibration/run_events.h"
 
@@ -35,14 +33,11 @@ Q_SIGNALS:
     void placeRequested(calibench::Warning::Kind kind, const QString& module);
 
 private:
-    QAction* make(const QString& icon, const QString& text, const QKeySequence& shortcut, const QString& help);
-    void allow(QAction* action, const QString& obstacle);
     void makeView();
     QWidget* makeBar();
     void refresh();  ///< what can be done, and what there is to see
     void requestPlace(const QModelIndex& index);
     void copyTable() const;
-    [[nodiscard]] std::vector<int> selectedRows() const;  ///< of the model, in the list's order
     [[nodiscard]] std::optional<Warning::Kind> currentKind() const;
 
     WarningModel& m_warnings;
@@ -52,7 +47,6 @@ private:
     QLineEdit* m_text;
     QComboBox* m_kinds;
     QCheckBox* m_ignored;
-    QHash<QAction*, QString> m_help;
 };
 
 }  // namespace calibench

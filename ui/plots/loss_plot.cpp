@@ -59,10 +59,6 @@ void LossPlot::makePanels() {
         rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
         rect->setRangeDrag(Qt::Horizontal);
         rect->setMinimumMargins(QMargins(12, 8, 15, 4));
-        for (QCPAxis* axis : rect->axes()) {
-            axis->setLayer(QStringLiteral("axes"));
-            axis->grid()->setLayer(QStringLiteral("grid"));
-        }
         rect->axis(QCPAxis::atBottom)->setTicker(QSharedPointer<IndexTicker>::create());
         view().addPanel(rect);
     }

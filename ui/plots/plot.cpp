@@ -14,6 +14,7 @@
 
 #include <utility>
 
+#include "ui/command.h"
 #include "ui/plots/plot_view.h"
 #include "ui/plots/qcustomplot.h"
 #include "ui/plots/spot_marks.h"
@@ -54,10 +55,8 @@ Plot::Plot(QWidget* parent)
 
 void Plot::makeActions() {
     const auto make = [this](const char* icon, const QString& text, const QKeySequence& shortcut, const QString& help) {
-        auto* action = new QAction(symbolicIcon(QLatin1String(icon)), text, this);
-        action->setShortcut(shortcut);
+        QAction* action = makeCommand({QLatin1String(icon), text, shortcut, help}, this);
         action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
-        action->setToolTip(shortcut.isEmpty() ? help : tr("%1 (%2)").arg(help, shortcut.toString(QKeySequence::NativeText)));
         addAction(action);
         return action;
     };

@@ -11,6 +11,12 @@
 
 namespace calibench {
 
+static QFont smallFont() {
+    QFont font = QApplication::font();
+    font.setPointSizeF(font.pointSizeF() * 0.9);
+    return font;
+}
+
 PlotTheme PlotTheme::fromPalette(const QPalette& palette) {
     PlotTheme theme;
     theme.dark = isDark(palette);
@@ -44,17 +50,21 @@ void PlotTheme::apply(QCustomPlot* plot) const {
     for (QCPAxisRect* rect : plot->axisRects()) apply(rect);
 }
 
+void PlotTheme::apply(QCPAxis* axis) const {
+    axis->setBasePen(QPen(grid, 1));
+    axis->setTickPen(QPen(muted, 1));
+    axis->setSubTickPen(Qt::NoPen);
+    axis->setTickLabelColor(text);
+    axis->setLabelColor(text);
+    axis->setTickLabelFont(smallFont());
+    axis->setLabelFont(smallFont());
+}
+
+void PlotTheme::apply(QCPColorScale* bar) const { apply(bar->axis()); }
+
 void PlotTheme::apply(QCPAxisRect* rect) const {
-    QFont small = QApplication::font();
-    small.setPointSizeF(small.pointSizeF() * 0.9);
     for (QCPAxis* axis : rect->axes()) {
-        axis->setBasePen(QPen(grid.darker(100), 1));
-        axis->setTickPen(QPen(muted, 1));
-        axis->setSubTickPen(Qt::NoPen);
-        axis->setTickLabelColor(text);
-        axis->setLabelColor(text);
-        axis->setTickLabelFont(small);
-        axis->setLabelFont(small);
+        apply(axis);
         axis->setSelectableParts(QCPAxis::spNone);
         axis->grid()->setPen(QPen(grid, 1));
         const bool countsThings = axis->orientation() == Qt::Horizontal;  // blocks, iterations: their zero means nothing
@@ -64,8 +74,7 @@ void PlotTheme::apply(QCPAxisRect* rect) const {
 }
 
 void PlotTheme::apply(QCPLegend* legend) const {
-    QFont small = QApplication::font();
-    small.setPointSizeF(small.pointSizeF() * 0.9);
+    const QFont small = smallFont();
     legend->setBrush(Qt::NoBrush);
     legend->setBorderPen(Qt::NoPen);
     legend->setFont(small);

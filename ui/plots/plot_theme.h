@@ -3,8 +3,10 @@
 #include <QColor>
 #include <QPalette>
 
+class QCPAxis;
 class QCPAxisRect;
 class QCPColorGradient;
+class QCPColorScale;
 class QCPLegend;
 class QCustomPlot;
 
@@ -24,7 +26,11 @@ struct PlotTheme {
 
     void apply(QCustomPlot* plot) const;
     void apply(QCPAxisRect* rect) const;
+    void apply(QCPColorScale* bar) const;
     void apply(QCPLegend* legend) const;
+
+private:
+    void apply(QCPAxis* axis) const;
 };
 
 /// Matplotlib's viridis: rises evenly in lightness, for anyone's eyes and on paper.

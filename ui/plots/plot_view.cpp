@@ -36,6 +36,10 @@ PlotView::PlotView(QCustomPlot* canvas) : QObject(canvas), m_canvas(canvas) {
 void PlotView::addPanel(QCPAxisRect* panel, Qt::Orientations wheel) {
     m_panels << panel;
     m_wheel[panel] = wheel;
+    for (QCPAxis* axis : panel->axes()) {  // made outside of the plot's layout, a panel has them on its current layer
+        axis->setLayer(QStringLiteral("axes"));
+        axis->grid()->setLayer(QStringLiteral("grid"));
+    }
     for (const auto side : {QCPAxis::atBottom, QCPAxis::atLeft}) {
         QCPAxis* axis = panel->axis(side);
         connect(axis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this, axis](const QCPRange& range) { keepWithin(axis, range); });

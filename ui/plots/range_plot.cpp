@@ -67,10 +67,6 @@ void RangePlot::makePanel(Panel& panel) {
     canvas()->plotLayout()->addElement(weights ? 1 : 2, 0, panel.rect);
     panel.rect->setRangeDrag(Qt::Horizontal);
     panel.rect->axis(QCPAxis::atLeft)->setLabel(weights ? tr("Weight") : tr("Input"));
-    for (QCPAxis* axis : panel.rect->axes()) {
-        axis->setLayer(QStringLiteral("axes"));
-        axis->grid()->setLayer(QStringLiteral("grid"));
-    }
     view().addPanel(panel.rect);
     panel.painter = new RangePainter(panel.rect, panel.bars);
 

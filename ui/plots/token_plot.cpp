@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ui/format.h"
+#include "ui/plots/colour_bar.h"
 #include "ui/plots/plot_view.h"
 #include "ui/plots/scales.h"
 #include "ui/plots/token_cells.h"
@@ -34,10 +35,6 @@ void TokenPlot::makePanel() {
     m_rect = new QCPAxisRect(plot);
     m_rect->setupFullAxesBox(false);
     plot->plotLayout()->addElement(0, 0, m_rect);
-    for (QCPAxis* axis : m_rect->axes()) {
-        axis->setLayer(QStringLiteral("axes"));
-        axis->grid()->setLayer(QStringLiteral("grid"));
-    }
     m_x = m_rect->axis(QCPAxis::atBottom);
     m_y = m_rect->axis(QCPAxis::atLeft);
     // The totals stand in the margins, as labels of the axes opposite.
@@ -59,33 +56,16 @@ void TokenPlot::makePanel() {
 }
 
 void TokenPlot::makeScale() {
-    QCustomPlot* plot = canvas();
-    m_scale = new QCPColorScale(plot);
-    plot->plotLayout()->addElement(0, 1, m_scale);
-    m_scale->setType(QCPAxis::atRight);
-    m_scale->setBarWidth(12);
+    m_scale = makeColourBar({m_rect});
+    canvas()->plotLayout()->addElement(0, 1, m_scale);
     m_scale->axis()->setLabel(tr("Tokens"));
-    m_scale->axis()->setTicker(QSharedPointer<NumberTicker>::create());
-    m_scale->setGradient(viridis());
-    m_scale->setRangeDrag(false);
-    m_scale->setRangeZoom(false);
     m_map->setColorScale(m_scale);
-    auto* margins = new QCPMarginGroup(plot);
-    m_rect->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
-    m_scale->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
 }
 
 void TokenPlot::restyle(const PlotTheme& theme) {
     m_cells->setOutline(QColor(0xff5a36));  // over viridis, which is the same in both themes
     m_line->setPen(QPen(theme.accent, 2));
-    QCPAxis* axis = m_scale->axis();
-    axis->setTickLabelColor(theme.text);
-    axis->setLabelColor(theme.text);
-    axis->setBasePen(QPen(theme.grid));
-    axis->setTickPen(QPen(theme.muted));
-    axis->setSubTickPen(Qt::NoPen);
-    axis->setTickLabelFont(m_y->tickLabelFont());
-    axis->setLabelFont(m_y->labelFont());
+    theme.apply(m_scale);
     for (QCPAxis* margin : {m_rect->axis(QCPAxis::atTop), m_rect->axis(QCPAxis::atRight)}) {
         margin->setTickPen(Qt::NoPen);
         margin->setTickLabelColor(theme.muted);

@@ -5,6 +5,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/command.h"
 #include "ui/form_section.h"
 #include "ui/recipe/target_list_edit.h"
 #include "ui/theme.h"
@@ -22,6 +23,7 @@ GroupForm::GroupForm(TargetMatcher& matcher, const std::vector<std::string>& obs
     m_remove->setIconSize({12, 12});
     m_remove->setFixedSize(20, 20);
     m_remove->setAutoRaise(true);
+    setHelp(m_remove, tr("Remove this group; its modules go to other groups or stay as they are"));
     connect(m_remove, &QToolButton::clicked, this, [this] { Q_EMIT changed({{m_path, std::nullopt}}); });
     auto* head = new QHBoxLayout;
     head->setSpacing(8);
@@ -71,8 +73,7 @@ void GroupForm::setFittingSizes(const std::vector<int64_t>& ofColumns, const std
 }
 
 void GroupForm::setRemovalObstacle(const QString& obstacle) {
-    m_remove->setEnabled(obstacle.isEmpty());
-    m_remove->setToolTip(obstacle.isEmpty() ? tr("Remove this group; its modules go to other groups or stay as they are") : obstacle);
+    allow(m_remove, obstacle);
 }
 
 void GroupForm::editFirstTarget() { m_targets->editFirst(); }

@@ -6,6 +6,7 @@
 #include <QLineEdit>
 #include <QToolButton>
 
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/recipe/setting.h"
 #include "ui/recipe/target_matcher.h"
@@ -33,6 +34,7 @@ TargetRow::TargetRow(TargetMatcher& matcher, QWidget* parent)
     m_remove->setFixedSize(20, 20);
     m_remove->setAutoRaise(true);
     m_remove->setAccessibleName(tr("Remove this target"));
+    setHelp(m_remove, tr("Remove this target"));
     auto* layout = new QHBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(4);
@@ -72,8 +74,7 @@ void TargetRow::setMuted(bool muted) {
 }
 
 void TargetRow::setRemovalObstacle(const QString& obstacle) {
-    m_remove->setEnabled(obstacle.isEmpty());
-    m_remove->setToolTip(obstacle.isEmpty() ? tr("Remove this target") : obstacle);
+    allow(m_remove, obstacle);
 }
 
 bool TargetRow::isBeingEdited() const { return m_edit->hasFocus(); }

@@ -8,6 +8,7 @@
 #include <QRegularExpression>
 
 #include "ui/actions.h"
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/lens/histogram_plot.h"
 #include "ui/lens/map_plot.h"
@@ -64,7 +65,7 @@ bool PlotCommands::eventFilter(QObject* watched, QEvent* event) {
 
 void PlotCommands::showState() {
     const QString obstacle = current() ? QString() : tr("No plot is in sight.");
-    for (QAction* action : {m_actions.savePicture, m_actions.saveNumbers}) m_actions.allow(action, obstacle);
+    for (QAction* action : {m_actions.savePicture, m_actions.saveNumbers}) allow(action, obstacle);
 }
 
 /// "20261123-135442-tiny-llama-ranges": run or model, module where the plot is of one, plot.

@@ -6,7 +6,6 @@
 
 #include "ui/format.h"
 #include "ui/models/bar_delegate.h"
-#include "ui/plots/plot_table.h"
 
 namespace calibench {
 
@@ -104,10 +103,9 @@ QModelIndex ModuleComparison::indexOf(const QString& module) const {
     return row == m_index.constEnd() ? QModelIndex() : index(*row, 0);
 }
 
-int ModuleComparison::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_rows.size()); }
-
-int ModuleComparison::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : m_runs.empty() ? static_cast<int>(FirstValue) : columnOf(m_runs.size() - 1, true) + 1;
+ModuleComparison::Place ModuleComparison::placeOf(int column) {
+    const size_t run = static_cast<size_t>(column - FirstValue + 1) / 2;
+    return {run, run > 0 && column == columnOf(run, true)};
 }
 
 std::optional<double> ModuleComparison::value(const Row& row, size_t run) const {
@@ -131,18 +129,23 @@ QString ModuleComparison::schemeText(const Row& row) const {
     return schemes.join(QStringLiteral(" → "));
 }
 
-QVariant ModuleComparison::numberData(const Row& row, int column, int role) const {
+std::optional<double> ModuleComparison::number(int row, int column) const {
+    if (column < FirstValue) return {};
+    const auto [run, isDifference] = placeOf(column);
+    return isDifference ? difference(m_rows[static_cast<size_t>(row)], run) : value(m_rows[static_cast<size_t>(row)], run);
+}
+
+QVariant ModuleComparison::numberData(int row, int column, int role) const {
     if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
-    const size_t run = static_cast<size_t>(column - FirstValue + 1) / 2;
-    const bool isDifference = column == columnOf(run, true) && run > 0;
-    const std::optional<double> known = isDifference ? difference(row, run) : value(row, run);
+    const std::optional<double> known = number(row, column);
     if (!known) return {};
+    const auto [run, isDifference] = placeOf(column);
     const double largest = isDifference ? m_largestDifference : m_largest;
     switch (role) {
         case Qt::DisplayRole: return isDifference && *known > 0 ? QLatin1Char('+') + formatNumber(*known) : formatNumber(*known);
         case Qt::ToolTipRole:
             if (isRange(m_number) && !isDifference) {
-                const auto& range = *rangeOf(*row.runs[run], m_number);
+                const auto& range = *rangeOf(*m_rows[static_cast<size_t>(row)].runs[run], m_number);
                 return formatExactRange(range.min, range.max);
             }
             return formatExact(*known);
@@ -153,42 +156,25 @@ QVariant ModuleComparison::numberData(const Row& row, int column, int role) cons
     }
 }
 
-QVariant ModuleComparison::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const Row& row = m_rows[static_cast<size_t>(index.row())];
+QVariant ModuleComparison::cell(int index, int column, int role) const {
+    const Row& row = m_rows[static_cast<size_t>(index)];
     if (role == ModuleRole) return row.module;
-    if (index.column() >= FirstValue) return numberData(row, index.column(), role);
+    if (column >= FirstValue) return numberData(index, column, role);
     switch (role) {
         case Qt::DisplayRole:
-        case Qt::ToolTipRole: return index.column() == Module ? row.module : schemeText(row);
-        case SortRole: return index.column() == Module ? QVariant(static_cast<double>(index.row())) : schemeText(row);  // the model's own order
+        case Qt::ToolTipRole: return column == Module ? row.module : schemeText(row);
+        case SortRole: return column == Module ? QVariant(static_cast<double>(index)) : schemeText(row);  // the model's own order
         default: return {};
     }
 }
 
-QVariant ModuleComparison::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
-    if (role == Qt::TextAlignmentRole) return int((section < FirstValue ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
-    if (section < FirstValue) return role == Qt::DisplayRole ? (section == Module ? tr("Module") : tr("Scheme")) : QVariant();
-    const size_t run = static_cast<size_t>(section - FirstValue + 1) / 2;
-    const bool isDifference = run > 0 && section == columnOf(run, true);
+QVariant ModuleComparison::title(int column, int role) const {
+    if (role == Qt::TextAlignmentRole) return int((column < FirstValue ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    if (column < FirstValue) return role == Qt::DisplayRole ? (column == Module ? tr("Module") : tr("Scheme")) : QVariant();
+    const auto [run, isDifference] = placeOf(column);
     if (role == Qt::DisplayRole) return isDifference ? tr("%1 − A").arg(letterOf(run)) : letterOf(run);
     if (role == Qt::ToolTipRole) return tr("%1\n%2").arg(m_runs[run].known.title(), helpOf(m_number));
     return {};
-}
-
-QString ModuleComparison::plainText(const QList<int>& rows) const {
-    PlotTable table;
-    for (int column = 0; column < columnCount(); ++column) table.header << headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-    for (const int row : rows) {
-        QStringList cells;
-        for (int column = 0; column < columnCount(); ++column) {
-            const QVariant raw = index(row, column).data(SortRole);
-            cells << (column >= FirstValue && raw.isValid() ? PlotTable::cell(raw.toDouble()) : index(row, column).data().toString());
-        }
-        table.rows << cells;
-    }
-    return table.text();
 }
 
 }  // namespace calibench

@@ -9,12 +9,13 @@
 #include <QLineEdit>
 #include <QScopedValueRollback>
 #include <QTreeView>
-#include <QVBoxLayout>
 
 #include <algorithm>
 
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/models/table_filter.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/row_table.h"
 #include "ui/session.h"
 #include "ui/theme.h"
@@ -26,15 +27,11 @@ ModuleDifferences::ModuleDifferences(Session& session, QWidget* parent)
       m_filtered(new TableFilter(*m_model, {ModuleComparison::Module, ModuleComparison::Scheme}, ModuleComparison::SortRole, this)), m_table(new QTreeView),
       m_text(new QLineEdit), m_number(new QComboBox), m_state(new QLabel) {
     makeTable();
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(makeBar());
-    layout->addWidget(m_table, 1);
+    fill(this, {makeControls(), m_table});
     connect(&m_session, &Session::selectionChanged, this, &ModuleDifferences::showSelection);
 }
 
-QWidget* ModuleDifferences::makeBar() {
+QWidget* ModuleDifferences::makeControls() {
     styleFilterField(m_text, tr("Filter by name or scheme"), tr("Filter of the compared modules by text"));
     connect(m_text, &QLineEdit::textChanged, this, [this](const QString& text) {
         m_filtered->setText(text);
@@ -53,16 +50,7 @@ QWidget* ModuleDifferences::makeBar() {
     };
     connect(m_number, &QComboBox::currentIndexChanged, this, choose);
     choose(0);
-
-    auto* bar = new QWidget;
-    bar->setAutoFillBackground(true);
-    auto* row = new QHBoxLayout(bar);
-    row->setContentsMargins(12, 6, 8, 4);
-    row->setSpacing(8);
-    row->addWidget(m_text, 1);
-    row->addWidget(m_number);
-    row->addWidget(m_state);
-    return bar;
+    return makeBar({m_text, m_number, m_state});
 }
 
 void ModuleDifferences::makeTable() {
@@ -77,13 +65,8 @@ void ModuleDifferences::makeTable() {
     m_table->header()->setStretchLastSection(false);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ModuleDifferences::takeSelection);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ModuleDifferences::takePicked);
-    auto* copyRows = new QAction(tr("&Copy modules as table"), m_table);
-    copyRows->setShortcut(QKeySequence::Copy);
-    copyRows->setShortcutContext(Qt::WidgetShortcut);
-    copyRows->setToolTip(tr("Copy the selected rows, with all digits and tabs between them"));
+    const auto* copyRows = addCommand({{}, tr("&Copy modules as table"), QKeySequence::Copy, tr("Copy the selected rows, with all digits and tabs between them")}, m_table);
     connect(copyRows, &QAction::triggered, this, &ModuleDifferences::copy);
-    m_table->addAction(copyRows);
-    m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
 }
 
 void ModuleDifferences::setRuns(const std::vector<ComparedRun>& runs) {

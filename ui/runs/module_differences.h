@@ -26,7 +26,7 @@ public:
     [[nodiscard]] QTreeView* table() const { return m_table; }
 
 private:
-    QWidget* makeBar();
+    QWidget* makeControls();
     void makeTable();
     void layOutColumns();
     void showState();

@@ -11,13 +11,15 @@
 #include <QSignalBlocker>
 #include <QTabWidget>
 #include <QTreeView>
-#include <QVBoxLayout>
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/models/bar_delegate.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/state_page.h"
 #include "ui/runs/module_differences.h"
 #include "ui/runs/recipe_diff_view.h"
@@ -43,9 +45,7 @@ RunComparison::RunComparison(Session& session, QWidget* parent)
     m_tabs->addTab(m_waiting[0], tr("Modules"));
     m_tabs->addTab(m_waiting[1], tr("Losses"));
     m_page = new StatePage(m_tabs);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_page);
+    fill(this, {m_page});
 
     m_pause.setSingleShot(true);
     m_pause.setInterval(1s);
@@ -67,13 +67,7 @@ QWidget* RunComparison::makeNotes() {
     m_about->setWordWrap(true);
     m_about->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     m_about->setContentsMargins(12, 8, 12, 4);
-    auto* page = new QWidget;
-    auto* layout = new QVBoxLayout(page);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(m_about);
-    layout->addWidget(m_annotation, 1);
-    return page;
+    return makePage({m_about, m_annotation});
 }
 
 QWidget* RunComparison::makeSettings() {
@@ -88,20 +82,14 @@ QWidget* RunComparison::makeSettings() {
     m_settingsView->setFrameShape(QFrame::NoFrame);
     m_settingsView->setTextElideMode(Qt::ElideMiddle);
     m_settingsView->setAccessibleName(tr("Settings of the runs"));
-    auto* copy = new QAction(tr("&Copy settings as table"), m_settingsView);
-    copy->setShortcut(QKeySequence::Copy);
-    copy->setShortcutContext(Qt::WidgetShortcut);
-    connect(copy, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(m_settings->plainText()); });
-    m_settingsView->addAction(copy);
-    m_settingsView->setContextMenuPolicy(Qt::ActionsContextMenu);
-    auto* page = new QWidget;
-    auto* layout = new QVBoxLayout(page);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    m_onlyDifferences->setContentsMargins(12, 6, 8, 4);
-    layout->addWidget(m_onlyDifferences);
-    layout->addWidget(m_settingsView, 1);
-    return page;
+    const auto* copy = addCommand({{}, tr("&Copy settings as table"), QKeySequence::Copy, tr("Copy all rows, with tabs between the columns")}, m_settingsView);
+    connect(copy, &QAction::triggered, this, [this] {
+        QList<int> rows(m_settings->rowCount());
+        std::iota(rows.begin(), rows.end(), 0);
+        QApplication::clipboard()->setText(m_settings->plainText(rows));
+    });
+    m_settingsBar = makeBar({m_onlyDifferences});
+    return makePage({m_settingsBar, m_settingsView});
 }
 
 QWidget* RunComparison::makeRecipe() {
@@ -109,19 +97,9 @@ QWidget* RunComparison::makeRecipe() {
     label->setBuddy(m_other);
     m_other->setAccessibleName(tr("The run whose recipe is compared"));
     connect(m_other, &QComboBox::currentIndexChanged, this, &RunComparison::showRecipe);
-    m_recipeBar = new QWidget;
-    auto* row = new QHBoxLayout(m_recipeBar);
-    row->setContentsMargins(12, 6, 8, 4);
-    row->addWidget(label);
-    row->addWidget(m_other);
-    row->addStretch();
-    auto* page = new QWidget;
-    auto* layout = new QVBoxLayout(page);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(m_recipeBar);
-    layout->addWidget(m_recipe, 1);
-    return page;
+    label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_recipeBar = makeBar({label, m_other});
+    return makePage({m_recipeBar, m_recipe});
 }
 
 void RunComparison::choose(std::vector<KnownRun> runs, const QString& problem) {
@@ -184,7 +162,7 @@ bool RunComparison::eventFilter(QObject* watched, QEvent* event) {
 
 void RunComparison::showSettings() {
     const bool several = m_runs.runs().size() > 1;
-    m_onlyDifferences->setVisible(several);
+    m_settingsBar->setVisible(several);
     const int columns = m_settings->columnCount();
     m_settings->setRuns(m_runs.runs(), several && m_onlyDifferences->isChecked());
     if (m_settings->columnCount() == columns) return;

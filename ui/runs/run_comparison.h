@@ -72,7 +72,7 @@ private:
     QCheckBox* m_onlyDifferences;
     QTreeView* m_settingsView;
     SettingsComparison* m_settings;
-    QWidget* m_recipeBar = nullptr;
+    QWidget *m_settingsBar = nullptr, *m_recipeBar = nullptr;
     QComboBox* m_other;
     RecipeDiffView* m_recipe;
     ModuleDifferences* m_modules;

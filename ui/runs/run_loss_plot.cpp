@@ -44,10 +44,6 @@ RunLossPlot::RunLossPlot(QWidget* parent) : Plot(parent), m_legend(new QCPLegend
 RunLossPlot::Panel RunLossPlot::makePanel(QCPLayoutGrid& panels, int column, const QString& bottom, const QString& left) {
     Panel panel{.rect = new QCPAxisRect(canvas())};
     panels.addElement(0, column, panel.rect);
-    for (QCPAxis* axis : panel.rect->axes()) {
-        axis->setLayer(QStringLiteral("axes"));
-        axis->grid()->setLayer(QStringLiteral("grid"));
-    }
     panel.x = panel.rect->axis(QCPAxis::atBottom);
     panel.y = panel.rect->axis(QCPAxis::atLeft);
     panel.x->setTicker(QSharedPointer<IndexTicker>::create());

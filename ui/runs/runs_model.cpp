@@ -15,17 +15,13 @@ bool isNumber(int column) {
 
 }  // namespace
 
-RunsModel::RunsModel(RunList& list, QObject* parent) : QAbstractTableModel(parent), m_list(list) {
+RunsModel::RunsModel(RunList& list, QObject* parent) : TableModel(parent), m_list(list) {
     connect(&list, &RunList::aboutToAdd, this, [this](int count) { beginInsertRows({}, rowCount(), rowCount() + count - 1); });
     connect(&list, &RunList::added, this, [this] { endInsertRows(); });
     connect(&list, &RunList::aboutToRemove, this, [this](int run) { beginRemoveRows({}, run, run); });
     connect(&list, &RunList::removed, this, [this] { endRemoveRows(); });
     connect(&list, &RunList::runChanged, this, [this](int run) { Q_EMIT dataChanged(index(run, 0), index(run, NUM_COLUMNS - 1)); });
 }
-
-int RunsModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_list.runs().size()); }
-
-int RunsModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : NUM_COLUMNS; }
 
 QString RunsModel::text(const KnownRun& run, Column column) {
     if (column == Title) return run.title();
@@ -79,10 +75,9 @@ QString RunsModel::toolTip(const KnownRun& run, Column column) {
     }
 }
 
-QVariant RunsModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const KnownRun& known = run(index.row());
-    const auto column = static_cast<Column>(index.column());
+QVariant RunsModel::cell(int row, int place, int role) const {
+    const KnownRun& known = run(row);
+    const auto column = static_cast<Column>(place);
     switch (role) {
         case Qt::DisplayRole: return text(known, column);
         case Qt::EditRole: return column == Title ? known.title() : text(known, column);
@@ -106,14 +101,13 @@ bool RunsModel::setData(const QModelIndex& index, const QVariant& value, int rol
 }
 
 Qt::ItemFlags RunsModel::flags(const QModelIndex& index) const {
-    const Qt::ItemFlags flags = QAbstractTableModel::flags(index);
+    const Qt::ItemFlags flags = TableModel::flags(index);
     return index.isValid() && index.column() == Title ? flags | Qt::ItemIsEditable : flags;
 }
 
-QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= NUM_COLUMNS) return {};
-    if (role == Qt::TextAlignmentRole) return isNumber(section) ? int(Qt::AlignRight | Qt::AlignVCenter) : int(Qt::AlignLeft | Qt::AlignVCenter);
-    if (role == Qt::ToolTipRole) switch (section) {
+QVariant RunsModel::title(int column, int role) const {
+    if (role == Qt::TextAlignmentRole) return isNumber(column) ? int(Qt::AlignRight | Qt::AlignVCenter) : int(Qt::AlignLeft | Qt::AlignVCenter);
+    if (role == Qt::ToolTipRole) switch (column) {
             case Title: return tr("Its name, which F2 changes");
             case Scheme: return tr("How modules were quantized, and how many of them");
             case Samples: return tr("Samples of calibration text and tokens in each");
@@ -124,7 +118,7 @@ QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int rol
             default: return {};
         }
     if (role != Qt::DisplayRole) return {};
-    switch (section) {
+    switch (column) {
         case Title: return tr("Run");
         case Began: return tr("When");
         case Model: return tr("Model");
@@ -139,19 +133,10 @@ QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int rol
     }
 }
 
-QString RunsModel::plainText(const QList<int>& rows) const {
-    PlotTable table;
-    for (int column = 0; column < NUM_COLUMNS; ++column) table.header << headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-    for (const int row : rows) {
-        QStringList cells;
-        for (int column = 0; column < NUM_COLUMNS; ++column) {
-            const QVariant key = sortKey(run(row), static_cast<Column>(column));
-            const bool raw = (column == Loss || column == Size || column == PerplexityColumn || column == Time) && key.typeId() == QMetaType::Double;
-            cells << (raw ? PlotTable::cell(key.toDouble()) : text(run(row), static_cast<Column>(column)));
-        }
-        table.rows << cells;
-    }
-    return table.text();
+std::optional<double> RunsModel::number(int row, int column) const {
+    if (column != Loss && column != Size && column != PerplexityColumn && column != Time) return {};
+    const QVariant key = sortKey(run(row), static_cast<Column>(column));
+    return key.isValid() ? std::optional(key.toDouble()) : std::nullopt;
 }
 
 }  // namespace calibench

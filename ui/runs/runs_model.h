@@ -1,13 +1,12 @@
 #pragma once
 
-#include <QAbstractTableModel>
-
+#include "ui/models/table_model.h"
 #include "ui/runs/run_list.h"
 
 namespace calibench {
 
 /// One run a row. The title can be changed in place.
-class RunsModel : public QAbstractTableModel {
+class RunsModel : public TableModel {
     Q_OBJECT
 
 public:
@@ -18,15 +17,16 @@ public:
     explicit RunsModel(RunList& list, QObject* parent = nullptr);
 
     [[nodiscard]] const RunList& list() const { return m_list; }
-    /// Tab-separated raw values under a line of titles, for the clipboard.
-    [[nodiscard]] QString plainText(const QList<int>& rows) const;
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
     bool setData(const QModelIndex& index, const QVariant& value, int role = Qt::EditRole) override;
     [[nodiscard]] Qt::ItemFlags flags(const QModelIndex& index) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+protected:
+    [[nodiscard]] int countRows() const override { return static_cast<int>(m_list.runs().size()); }
+    [[nodiscard]] int countColumns() const override { return NUM_COLUMNS; }
+    [[nodiscard]] QVariant cell(int row, int column, int role) const override;
+    [[nodiscard]] QVariant title(int column, int role) const override;
+    [[nodiscard]] std::optional<double> number(int row, int column) const override;
 
 private:
     [[nodiscard]] const KnownRun& run(int row) const { return m_list.runs()[static_cast<size_t>(row)]; }

@@ -16,15 +16,16 @@
 #include <QToolButton>
 #include <QTreeView>
 #include <QUrl>
-#include <QVBoxLayout>
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
 #include "ui/background.h"
+#include "ui/command.h"
 #include "ui/format.h"
 #include "ui/models/table_filter.h"
+#include "ui/panels/page_parts.h"
 #include "ui/panels/row_table.h"
 #include "ui/panels/state_page.h"
 #include "ui/run_controller.h"
@@ -55,9 +56,7 @@ RunsPage::RunsPage(Session& session, const RunController& controller, Settings& 
       m_text(new QLineEdit), m_state(new QLabel), m_progress(new QProgressBar), m_stop(new QToolButton), m_comparison(new RunComparison(session)) {
     makeActions();
     m_page = new StatePage(makeContent());
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_page);
+    fill(this, {m_page});
 
     connect(&m_list, &RunList::progressed, this, &RunsPage::showState);
     connect(&m_list, &RunList::failed, this, &RunsPage::failed);
@@ -99,13 +98,8 @@ RunsPage::~RunsPage() {
 
 void RunsPage::makeActions() {
     const auto make = [this](const char* icon, const QString& text, const QKeySequence& shortcut, const QString& help, auto todo) {
-        auto* action = new QAction(text, m_table);
-        if (*icon) action->setIcon(symbolicIcon(QLatin1String(icon)));
-        action->setShortcut(shortcut);
-        action->setShortcutContext(Qt::WidgetShortcut);
-        m_help.insert(action, shortcut.isEmpty() ? help : tr("%1 (%2)").arg(help, shortcut.toString(QKeySequence::NativeText)));
+        QAction* action = addCommand({QLatin1String(icon), text, shortcut, help}, m_table);
         connect(action, &QAction::triggered, this, todo);
-        m_table->addAction(action);
         return action;
     };
     showRun = make("open", tr("&Show run"), {}, tr("Show the run's plots, losses and warnings, as when it ended"), [this] {
@@ -126,9 +120,7 @@ void RunsPage::makeActions() {
         if (run >= 0) QDesktopServices::openUrl(QUrl::fromLocalFile(m_list.runs()[static_cast<size_t>(run)].folder()));
     });
     trash = make("trash", tr("Move run to the &trash"), QKeySequence::Delete, tr("Move the run's folder, with its checkpoint, to the trash, from where it can be put back"), &RunsPage::moveToTrash);
-    auto* copyRows = make("copy", tr("&Copy runs as table"), QKeySequence::Copy, tr("Copy the selected runs, with all digits and tabs between them"), &RunsPage::copy);
-    copyRows->setToolTip(m_help.value(copyRows));
-    m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+    make("copy", tr("&Copy runs as table"), QKeySequence::Copy, tr("Copy the selected runs, with all digits and tabs between them"), &RunsPage::copy);
 }
 
 QWidget* RunsPage::makeContent() {
@@ -142,28 +134,17 @@ QWidget* RunsPage::makeContent() {
     parts->setHandleWidth(3);
     m_table->setMinimumHeight(80);
     m_comparison->setMinimumHeight(140);
-
-    auto* content = new QWidget;
-    content->setAutoFillBackground(true);
-    content->setBackgroundRole(QPalette::Base);
-    auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addWidget(makeBar());
-    layout->addWidget(parts, 1);
-    return content;
+    return makePage({makeControls(), parts});
 }
 
-QWidget* RunsPage::makeBar() {
+QWidget* RunsPage::makeControls() {
     styleFilterField(m_text, tr("Filter by name, model, scheme …"), tr("Filter of the runs by text"));
     connect(m_text, &QLineEdit::textChanged, this, [this](const QString& text) {
         m_filtered->setText(text);
         showState();
     });
     m_progress->setRange(0, 1000);
-    m_progress->setTextVisible(false);
-    m_progress->setMaximumWidth(120);
-    m_progress->setMaximumHeight(8);
+    styleProgress(m_progress);
     m_stop->setObjectName(QStringLiteral("stopMeasuring"));
     m_stop->setAutoRaise(true);
     m_stop->setIconSize({16, 16});
@@ -172,25 +153,16 @@ QWidget* RunsPage::makeBar() {
     m_stop->setAccessibleName(m_stop->toolTip());
     connect(m_stop, &QToolButton::clicked, &m_perplexity, &PerplexityTask::cancel);
 
-    auto* bar = new QWidget;
-    bar->setAutoFillBackground(true);
-    bar->setBackgroundRole(QPalette::Window);  // on which the controls can be seen
-    auto* row = new QHBoxLayout(bar);
-    row->setContentsMargins(12, 6, 8, 4);
-    row->setSpacing(8);
-    row->addWidget(m_text, 1);
-    row->addWidget(m_state);
-    row->addWidget(m_progress);
-    row->addWidget(m_stop);
+    QList<QWidget*> controls{m_text, m_state, m_progress, m_stop};
     for (QAction* action : {showRun, useRecipe, measure, trash}) {
         auto* button = new QToolButton;
         button->setDefaultAction(action);
         button->setAutoRaise(true);
         button->setIconSize({16, 16});
         button->setAccessibleName(action->text().remove(QLatin1Char('&')));
-        row->addWidget(button);
+        controls << button;
     }
-    return bar;
+    return makeBar(controls);
 }
 
 void RunsPage::makeTable() {
@@ -279,11 +251,6 @@ const KnownRun* RunsPage::current() const { return m_selected.isEmpty() ? nullpt
 
 bool RunsPage::atWork(const KnownRun& run) const {
     return (run.facts && run.facts->at_work) || (m_controller.active() && toText(m_controller.config().run_dir) == run.directory);
-}
-
-void RunsPage::allow(QAction* action, const QString& obstacle) {
-    action->setEnabled(obstacle.isEmpty());
-    action->setToolTip(obstacle.isEmpty() ? m_help.value(action) : m_help.value(action) + QLatin1Char('\n') + obstacle);
 }
 
 QString RunsPage::obstacleToTrash() const {

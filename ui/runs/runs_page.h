@@ -1,6 +1,5 @@
 #pragma once
 
-#include <QSet>
 #include <QWidget>
 
 #include "ui/runs/perplexity_task.h"
@@ -58,7 +57,7 @@ protected:
 private:
     void makeActions();
     QWidget* makeContent();
-    QWidget* makeBar();
+    QWidget* makeControls();
     void makeTable();
     void look();
     void showState();
@@ -69,7 +68,6 @@ private:
     void startMeasuring(const QString& directory, const PerplexityOptions& options);
     void moveToTrash();
     void copy() const;
-    void allow(QAction* action, const QString& obstacle);
     /// The run that commands are for: the one selected last; null when there is none, or it is damaged.
     [[nodiscard]] const KnownRun* current() const;
     [[nodiscard]] const KnownRun* known(const QString& directory) const;
@@ -85,7 +83,6 @@ private:
     TableFilter* m_filtered;
     QStringList m_projectRuns;
     QStringList m_selected;
-    QHash<QAction*, QString> m_help;
     QTreeView* m_table;
     QLineEdit* m_text;
     QLabel* m_state;

@@ -3,7 +3,6 @@
 #include <QFont>
 
 #include "ui/format.h"
-#include "ui/plots/plot_table.h"
 #include "ui/runs/run_words.h"
 
 namespace calibench {
@@ -55,41 +54,28 @@ void SettingsComparison::setRuns(const std::vector<ComparedRun>& runs, bool only
     endResetModel();
 }
 
-int SettingsComparison::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_rows.size()); }
-
-int SettingsComparison::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : 1 + static_cast<int>(m_titles.size()); }
-
-QVariant SettingsComparison::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
-    const Row& row = m_rows[static_cast<size_t>(index.row())];
+QVariant SettingsComparison::cell(int index, int column, int role) const {
+    const Row& row = m_rows[static_cast<size_t>(index)];
     const bool differs = row.differs();
     switch (role) {
-        case Qt::DisplayRole: return index.column() > 0 ? row.values[index.column() - 1] : differs ? tr("%1 ≠").arg(row.name) : row.name;
-        case Qt::ToolTipRole: return index.column() > 0 ? row.values[index.column() - 1] : differs ? tr("The runs differ in this.") : QString();
+        case Qt::DisplayRole: return column > 0 ? row.values[column - 1] : differs ? tr("%1 ≠").arg(row.name) : row.name;
+        case Qt::ToolTipRole: return column > 0 ? row.values[column - 1] : differs ? tr("The runs differ in this.") : QString();
         case Qt::FontRole: {
             QFont font;
             font.setBold(true);
-            return index.column() > 0 && row.values[index.column() - 1] != row.values[0] ? QVariant(font) : QVariant();
+            return column > 0 && row.values[column - 1] != row.values[0] ? QVariant(font) : QVariant();
         }
         case DiffersRole: return differs;
         default: return {};
     }
 }
 
-QVariant SettingsComparison::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
+QVariant SettingsComparison::title(int column, int role) const {
     if (role == Qt::TextAlignmentRole) return int(Qt::AlignLeft | Qt::AlignVCenter);
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
-    if (section == 0) return role == Qt::DisplayRole ? tr("Setting") : QString();
-    const QString title = m_titles[section - 1];
-    return m_titles.size() > 1 ? tr("%1: %2").arg(letterOf(static_cast<size_t>(section - 1)), title) : title;
-}
-
-QString SettingsComparison::plainText() const {
-    PlotTable table;
-    table.header << tr("Setting") << m_titles;
-    for (const Row& row : m_rows) table.rows << (QStringList{row.name} + row.values);
-    return table.text();
+    if (column == 0) return role == Qt::DisplayRole ? tr("Setting") : QString();
+    const QString title = m_titles[column - 1];
+    return m_titles.size() > 1 ? tr("%1: %2").arg(letterOf(static_cast<size_t>(column - 1)), title) : title;
 }
 
 }  // namespace calibench

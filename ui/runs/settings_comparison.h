@@ -1,29 +1,29 @@
 #pragma once
 
-#include <QAbstractTableModel>
 
 #include <vector>
 
+#include "ui/models/table_model.h"
 #include "ui/runs/compared_runs.h"
 
 namespace calibench {
 
 /// What the runs were told to do, and what came of it: a setting a row, a run a column. What differs is marked.
-class SettingsComparison : public QAbstractTableModel {
+class SettingsComparison : public TableModel {
     Q_OBJECT
 
 public:
     enum Role { DiffersRole = Qt::UserRole };
 
-    explicit SettingsComparison(QObject* parent = nullptr) : QAbstractTableModel(parent) {}
+    explicit SettingsComparison(QObject* parent = nullptr) : TableModel(parent) {}
 
     void setRuns(const std::vector<ComparedRun>& runs, bool onlyDifferences);
-    [[nodiscard]] QString plainText() const;  ///< tab-separated, for the clipboard
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+protected:
+    [[nodiscard]] int countRows() const override { return static_cast<int>(m_rows.size()); }
+    [[nodiscard]] int countColumns() const override { return 1 + static_cast<int>(m_titles.size()); }
+    [[nodiscard]] QVariant cell(int row, int column, int role) const override;
+    [[nodiscard]] QVariant title(int column, int role) const override;
 
 private:
     struct Row {
