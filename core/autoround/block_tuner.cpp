@@ -164,15 +164,18 @@ public:
 
     /// Begins with levels by error feedback, which take the inputs into account, instead of the nearest. The last projection is given
     /// its levels when the others have theirs, and makes up for what they and all blocks before have done to the block's outputs.
+    /// Floats begin as they are.
     void begin_with_feedback(DecoderBlock& block, const Batches& batches, bool has_outputs, RunControl& control) {
         at::NoGradGuard no_grad;
         Member* last = nullptr;
         std::vector<Member*> others;
         for (Member& member : members_) {
+            if (!member.tunable.is_integer()) continue;
             member.linear->weight = member.weight;
             if (has_outputs && member.linear == block.last_projection()) last = &member;
             else others.push_back(&member);
         }
+        if (others.empty() && !last) return;
         const auto watched = watch(others);
         for (const auto& samples : batches.all()) {
             control.checkpoint();

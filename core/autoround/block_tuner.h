@@ -53,7 +53,7 @@ struct BlockSamples {
 /// Tunes one decoder block by signed gradient descent on its outputs' error and keeps the best iterate (auto_round
 /// SignRoundQuantizer.quantize_block). `schemes` names the Linears to tune and how: integers of 2 to 8 bits per tensor, channel or
 /// group, FP8 also per block, NVFP4, MXFP4 and MXFP8. Activations are rounded where the block's Linears do so (transform_input).
-/// With effort quick it begins by error feedback (error_feedback.h), and where all are fine, ends at once: its
+/// With effort quick integers begin by error feedback (error_feedback.h), and where all are fine, tuning ends at once: its
 /// one iteration tells the loss. Needs options.iters > 0; rounding to nearest is the caller's. The block is left with what the
 /// checkpoint will hold: dequantized levels and scales. Throws InputError for a scheme it cannot tune, RunError naming the block (and the module where it is one)
 /// when a loss is not finite, Cancelled through `control`; the block then has its float weights back.

@@ -129,7 +129,6 @@ void TunableWeight::shrink_ranges(const at::Tensor& energy) {
 }
 
 void TunableWeight::begin_with_feedback(const at::Tensor& weight, const at::Tensor& products) {
-    if (args_.type != QuantizationType::Int) return;
     at::NoGradGuard no_grad;
     if (tune_ranges_ && products.defined()) shrink_ranges(products.diagonal());
     const int64_t rows = weight.size(0);

@@ -37,11 +37,12 @@ public:
     [[nodiscard]] const at::Tensor& qdq() const { return state_.qdq; }
     [[nodiscard]] const at::Tensor& v() const { return v_[current_]; }
 
+    [[nodiscard]] bool is_integer() const { return args_.type == QuantizationType::Int; }
     /// Stepped by the fused kernels, not operation by operation.
     [[nodiscard]] bool is_fused() const { return fused_ != nullptr; }
 
     /// Begins with ranges that suit the inputs, and with levels by error feedback (error_feedback.h) instead of the nearest: those of
-    /// `weight`, float32 [out, in] on the CPU, which this one is to stand in for. Integers only; others begin as they are.
+    /// `weight`, float32 [out, in] on the CPU, which this one is to stand in for. For integers.
     void begin_with_feedback(const at::Tensor& weight, const at::Tensor& products);
     /// The current parameters are the best so far.
     void remember();

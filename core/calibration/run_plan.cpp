@@ -142,7 +142,7 @@ void warn_of_idle_options(RunPlan& plan) {
     });
     const bool is_wanted = std::any_of(plan.tunings.begin(), plan.tunings.end(), [](const AutoRoundOptions& tuning) { return tuning.dynamic_max_gap > 0; });
     if (is_wanted && !may_any)
-        plan.warnings.push_back("dynamic_max_gap changes nothing here: not_use_best_mse keeps the last iterate whatever comes, and effort quick makes no steps at 4 bits and more.");
+        plan.warnings.push_back("dynamic_max_gap changes nothing here: not_use_best_mse keeps the last iterate whatever comes, and effort quick makes no steps with integers of 4 bits and more.");
 }
 
 /// Readers match routers as if they were Linears (compressed_tensors get_vllm_module_type), so the ignore list names them too.

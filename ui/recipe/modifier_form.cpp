@@ -47,7 +47,7 @@ ModifierForm::ModifierForm(QWidget* parent) : SettingsGrid(parent) {
     addKey<ChoiceSetting>(true, "effort", Setting::Words{tr("Effort"), tr("effort: how the budget is spent. llm-compressor leaves it alone")}, Json("exact"),
                           std::vector<ChoiceSetting::Choice>{
                               {"exact", tr("exact"), tr("All iterations, as AutoRound was published")},
-                              {"quick", tr("quick"), tr("From a start that takes the inputs into account; at 4 bits and more it ends there, below it makes half of the iterations")}});
+                              {"quick", tr("quick"), tr("Integers start with a rounding that takes the inputs into account; those of 4 bits and more end there, all others make half of the iterations")}});
     auto* minmax = addKey<RealSetting>(true, "minmax_lr", Setting::Words{tr("Range rate"), tr("minmax_lr: the learning rate of the groups' ranges. llm-compressor leaves it alone")});
     minmax->setPlaceholder(tr("learning rate"));
     addKey<ToggleSetting>(true, "enable_minmax_tuning", Setting::Words{tr("Tune ranges"), tr("enable_minmax_tuning: learn how far to clip every group's range, too. llm-compressor leaves it alone")},

@@ -104,6 +104,7 @@ private Q_SLOTS:
     void floats_and_activations_are_tuned_data();
     void floats_and_activations_are_tuned();
     void fused_projections_share_a_global_scale();
+    void quick_begins_floats_as_they_are();
     void quick_gets_further_by_as_many_steps_data();
     void quick_gets_further_by_as_many_steps();
 };
@@ -407,6 +408,16 @@ void TestBlockTuner::fused_projections_share_a_global_scale() {
     QCOMPARE(global_scale("self_attn.v_proj"), global_scale("self_attn.k_proj"));
     QVERIFY(global_scale("self_attn.o_proj") > global_scale("self_attn.k_proj"));
     QCOMPARE(global_scale("mlp.gate_proj"), global_scale("mlp.up_proj"));
+}
+
+void TestBlockTuner::quick_begins_floats_as_they_are() {
+    const auto losses = [](Effort effort) {
+        Bench bench;
+        for (const Linear* linear : bench.block->linears()) bench.schemes[linear->name] = *preset_scheme("NVFP4A16", {"Linear"}).weights;
+        bench.options.effort = effort;
+        return bench.tune().loss_mse;
+    };
+    QVERIFY(losses(Effort::Quick) == losses(Effort::Exact));
 }
 
 void TestBlockTuner::quick_gets_further_by_as_many_steps_data() {
