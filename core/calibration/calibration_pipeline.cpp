@@ -69,6 +69,7 @@ RunSummary CalibrationPipeline::run() {
 
     std::optional<RecycledMemory> recycled_memory(std::in_place);  // one block needs what the one before it needed
     embed();
+    export_untouched();
     for (int64_t block = 0; block < first; ++block) restore_block(block);
     for (const BlockRange& blocks : ranges)
         if (blocks.first >= first) calibrate_blocks(blocks);
@@ -104,6 +105,7 @@ void CalibrationPipeline::embed() {
     }
     const auto& options = plan_.model->options();
     hidden_.reference = embed_all([&](const at::Tensor& ids) { return plan_.model->embed(ids); });
+    plan_.model->checkpoint().release(embedding_module(plan_.model->config()).name + ".weight");
     hidden_.quantized = hidden_.reference;
     if (!plan_.embedding) return;
     const at::Tensor table = calibrate_embedding();
@@ -238,14 +240,19 @@ void CalibrationPipeline::export_untied_head() {
     if (exported_.insert(name).second) plan_.writer->add({{name, plan_.model->checkpoint().tensor(embedding_module(config).name + ".weight")}});
 }
 
+void CalibrationPipeline::export_untouched() {
+    const ModelConfig& config = plan_.model->config();
+    if (!plan_.embedding) export_as_they_are(embedding_module(config).name + ".");
+    if (!plan_.head) export_as_they_are(head_module(config).name + ".");
+}
+
 void CalibrationPipeline::export_as_they_are(const std::string& prefix) {
     if (!plan_.writer) return;
     const Checkpoint& source = plan_.model->checkpoint();
     for (const auto& name : source.names()) {
         if (name.rfind(prefix, 0) != 0 || !exported_.insert(name).second) continue;
         reporter_.checkpoint();
-        plan_.writer->add({{name, source.tensor(name)}});
-        source.release(name);
+        plan_.writer->add({{name, source.tensor(name)}}, [&source, name] { source.release(name); });
     }
 }
 

@@ -42,6 +42,8 @@ private:
                      const TunedWeight& tuned = {});
     /// A head that shared the embedding's weight, and does no longer, needs its own.
     void export_untied_head();
+    /// Embedding and head where nothing is planned for them: the largest of all tensors are written while blocks are worked on.
+    void export_untouched();
     /// Copies the source's tensors under `prefix` that are not stored in another form, byte for byte.
     void export_as_they_are(const std::string& prefix);
 

@@ -14,6 +14,7 @@
 #include "core/base/text.h"
 #include "core/checkpoint/output_file.h"
 #include "core/checkpoint/safetensors_header.h"
+#include "core/checkpoint/write_behind.h"
 
 namespace calibench {
 namespace fs = std::filesystem;
@@ -67,7 +68,7 @@ private:
     static constexpr uint64_t widest = 8;  ///< bytes of the widest dtype
 
     void write(const SafetensorsEntry& entry, const at::Tensor& tensor) {
-        const at::Tensor data = tensor.cpu().contiguous();
+        const at::Tensor data = tensor.contiguous();
         file_.write(data.const_data_ptr(), data.nbytes());
         entries_.push_back(entry);
     }
@@ -106,18 +107,33 @@ static void remove_abandoned(const fs::path& output) {
         if (FileLock(directory).state() == FileLock::State::Held) fs::remove_all(directory, error);
 }
 
+/// Of tensors on their way to the disk, beyond one batch of them.
+constexpr int64_t most_waiting_bytes = 32 << 20;
+
 struct CheckpointWriter::State {
     CheckpointWriterOptions options;
     fs::path partial_dir;
     FileLock lock;  ///< on partial_dir
-    std::unique_ptr<ShardFile> shard;  ///< being written
-    std::map<std::string, size_t> shard_of;
-    size_t num_shards = 0;  ///< finished ones
+    std::set<std::string> names;
     int64_t bytes_written = 0;
     bool untied = false;
     bool committed = false;
 
+    // The writing thread's, until it has finished.
+    std::unique_ptr<ShardFile> shard;  ///< being written
+    std::map<std::string, size_t> shard_of;
+    size_t num_shards = 0;  ///< finished ones
+    WriteBehind writes{most_waiting_bytes};
+
     [[nodiscard]] fs::path unnamed_shard(size_t index) const { return partial_dir / concat("shard-", index); }
+
+    void append(const std::string& name, const at::Tensor& tensor) {
+        const auto limit = static_cast<uint64_t>(options.max_shard_bytes);
+        if (shard && shard->size() + tensor.nbytes() > limit) finish_shard();
+        if (!shard) shard = std::make_unique<ShardFile>(unnamed_shard(num_shards), options.header_room);
+        shard_of.emplace(name, num_shards);
+        shard->add(name, tensor);
+    }
 
     void finish_shard() {
         shard->finish();
@@ -148,20 +164,24 @@ CheckpointWriter::CheckpointWriter(CheckpointWriterOptions options) : state_(std
 }
 
 CheckpointWriter::~CheckpointWriter() {
+    state_->writes.drop();
     state_->shard.reset();
     std::error_code ignored;
     if (!state_->committed) fs::remove_all(state_->partial_dir, ignored);
 }
 
-void CheckpointWriter::add(const std::vector<NamedTensor>& tensors) {
-    for (const auto& [name, tensor] : tensors) {
-        const auto limit = static_cast<uint64_t>(state_->options.max_shard_bytes);
-        if (state_->shard && state_->shard->size() + tensor.nbytes() > limit) state_->finish_shard();
-        if (!state_->shard) state_->shard = std::make_unique<ShardFile>(state_->unnamed_shard(state_->num_shards), state_->options.header_room);
-        if (!state_->shard_of.emplace(name, state_->num_shards).second) throw RunError(concat(name, " was exported twice."));
-        state_->shard->add(name, tensor);
-        state_->bytes_written += static_cast<int64_t>(tensor.nbytes());
+void CheckpointWriter::add(std::vector<NamedTensor> tensors, std::function<void()> on_written) {
+    int64_t bytes = 0;
+    for (auto& [name, tensor] : tensors) {
+        if (!state_->names.insert(name).second) throw RunError(concat(name, " was exported twice."));
+        tensor = tensor.cpu();
+        bytes += static_cast<int64_t>(tensor.nbytes());
     }
+    state_->bytes_written += bytes;
+    state_->writes.add(bytes, [state = state_.get(), tensors = std::move(tensors), on_written = std::move(on_written)] {
+        for (const auto& [name, tensor] : tensors) state->append(name, tensor);
+        if (on_written) on_written();
+    });
 }
 
 int64_t CheckpointWriter::bytes_written() const {
@@ -202,6 +222,7 @@ void CheckpointWriter::untie_embeddings() {
 
 void CheckpointWriter::commit(const nlohmann::json& quantization_config, const std::string& recipe_yaml) {
     State& s = *state_;
+    s.writes.finish();
     try {
         if (s.shard) s.finish_shard();
         s.name_shards();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ struct CheckpointWriterOptions {
     uint64_t header_room = 64 << 10;    ///< bytes kept for a shard's header; one that grows beyond them costs a copy of the shard
 };
 
-/// Writes a compressed-tensors directory as the run goes: tensors are appended to shards beside the destination
+/// Writes a compressed-tensors directory as the run goes: a thread of its own appends tensors to shards beside the destination
 /// (".<name>.partial-<pid>"), and commit() renames the whole directory into place. Without commit() nothing is left behind.
 class CheckpointWriter {
 public:
@@ -24,11 +25,12 @@ public:
     explicit CheckpointWriter(CheckpointWriterOptions options);
     ~CheckpointWriter();  ///< removes what was not committed
 
-    /// Appends tensors under full names. Throws RunError on a full disk.
-    void add(const std::vector<NamedTensor>& tensors);
+    /// Appends tensors under full names; nobody may write into them. `on_written` is called, on that thread, when they are in the file.
+    /// Throws RunError on a full disk, now or with a later call.
+    void add(std::vector<NamedTensor> tensors, std::function<void()> on_written = {});
     /// config.json then says that head and embedding no longer share one weight.
     void untie_embeddings();
-    /// Writes the index, config.json with `quantization_config`, tokenizer files and recipe.yaml, then renames into place.
+    /// Waits for what was added, writes the index, config.json with `quantization_config`, tokenizer files and recipe.yaml, then renames into place.
     void commit(const nlohmann::json& quantization_config, const std::string& recipe_yaml);
 
     [[nodiscard]] int64_t bytes_written() const;

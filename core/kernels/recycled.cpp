@@ -20,11 +20,10 @@ constexpr size_t huge_page = size_t{2} << 20;
 
 /// Huge pages where the system gives them: the kernels' rows lie far apart, and each would be a page of its own.
 void* take_from_system(size_t bytes) {
-    const size_t alignment = bytes >= huge_page ? huge_page : 64;
-    void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-    if (memory == nullptr) throw std::bad_alloc();
+    void* memory = nullptr;
+    if (posix_memalign(&memory, bytes >= huge_page ? huge_page : 64, bytes) != 0) throw std::bad_alloc();
 #if defined(__linux__)
-    if (bytes >= huge_page) madvise(memory, (bytes + alignment - 1) / alignment * alignment, MADV_HUGEPAGE);
+    if (bytes >= huge_page) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // the rest of a last one would be lost
 #endif
     return memory;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -11,6 +12,7 @@
 #include "core/base/text.h"
 #include "core/checkpoint/checkpoint_writer.h"
 #include "core/checkpoint/output_file.h"
+#include "core/checkpoint/write_behind.h"
 #include "core/models/checkpoint.h"
 
 using namespace calibench;
@@ -30,6 +32,8 @@ private Q_SLOTS:
     void refusesAnUnwritableDestination();
     void refusesANameTwice();
     void aFullDiskIsOneSentence();
+    void writesBehindInOrder();
+    void whatAWriteThrewTheNextCallThrows();
     void quantizationConfigIsThePeers();
 
 private:
@@ -191,6 +195,30 @@ void TestCheckpointWriter::aFullDiskIsOneSentence() {
     OutputFile file("/dev/full");
     const std::string message = message_of([&] { file.write("x", 1); });
     QVERIFY2(message.find("/dev/full: the disk is full") == 0, message.c_str());
+}
+
+void TestCheckpointWriter::writesBehindInOrder() {
+    std::vector<int> written;
+    {
+        WriteBehind writes(100);
+        for (int i = 0; i < 200; ++i) writes.add(i, [&written, i] { written.push_back(i); });  // the last ones wait alone
+        writes.finish();
+        QCOMPARE(written.size(), size_t(200));
+        QVERIFY(std::is_sorted(written.begin(), written.end()));
+        writes.add(1, [&] { written.push_back(200); });
+        writes.finish();
+    }
+    QCOMPARE(written.back(), 200);
+}
+
+void TestCheckpointWriter::whatAWriteThrewTheNextCallThrows() {
+    WriteBehind writes(100);
+    bool went_on = false;
+    writes.add(1, [] { throw RunError("the disk is full."); });
+    QVERIFY_EXCEPTION_THROWN(writes.finish(), RunError);
+    QVERIFY_EXCEPTION_THROWN(writes.add(1000, [&] { went_on = true; }), RunError);
+    writes.drop();
+    QVERIFY(!went_on);
 }
 
 void TestCheckpointWriter::quantizationConfigIsThePeers() {
