@@ -71,6 +71,8 @@ public:
         if (events_) *events_ << to_json(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
     }
 
+    [[nodiscard]] bool wants_details() const override { return events_ != nullptr; }  // the display shows none
+
 private:
     std::unique_ptr<ProgressDisplay> display_;
     std::ofstream file_;
@@ -151,7 +153,7 @@ void add_run(CLI::App& app, Command& chosen) {
     begun_with.insert(begun_with.end(), {num_samples, seq_len, arguments->preset.option()});
     begun_with.push_back(command->add_option("--batch-size", config.batch_size, "Samples in a batch, instead of the recipe's"));
     begun_with.push_back(command->add_option("--iters", config.iters, "AutoRound iterations, instead of the recipe's; 0: no tuning"));
-    begun_with.push_back(command->add_option("--effort", config.effort, "exact: AutoRound as published; quick: a start that takes the inputs into account, and below 4 bits half of the steps from there. Instead of the recipe's")
+    begun_with.push_back(command->add_option("--effort", config.effort, "exact: AutoRound as published; quick: integers start with a rounding that takes the inputs into account, those of 4 bits and more end there, all others make half of the steps. Instead of the recipe's")
                              ->check(CLI::IsMember({"exact", "quick"})));
     begun_with.push_back(command->add_option("--seed", config.seed, "Seed of everything random")->capture_default_str());
     begun_with.push_back(command->add_option("--dtype", config.dtype, "What to compute in: auto, float32 or bfloat16")->capture_default_str());

@@ -46,7 +46,7 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     states_.float_inputs = hidden.reference;
     states_.quantized_inputs = hidden.quantized;
     states_.outputs = observation_.run(hidden.reference, planned.modules);
-    output_errors_.see_float(hidden.reference);
+    if (reporter_.wants_details()) output_errors_.see_float(hidden.reference);
 
     newest_ = make_attempt(0, std::move(planned));
     states_.same_inputs = hidden.quantized.is_same(hidden.reference);
@@ -72,8 +72,8 @@ std::vector<NamedTensor> BlockCalibration::run(HiddenStates& hidden) {
     outcome_.kept_attempt = kept->number();
     outcome_.attempts = newest_->number() + 1;
     tell_modules(*kept);
-    sketches_ = {observation_.take_sketches(), output_errors_.measure(states_.quantized_inputs),
-                 to_scalar_type(plan_.model->config().dtype)};
+    sketches_ = {observation_.take_sketches(), {}, to_scalar_type(plan_.model->config().dtype)};
+    if (reporter_.wants_details()) sketches_.output_errors = output_errors_.measure(states_.quantized_inputs);
     for (const OutputErrorMeasured& error : sketches_.output_errors) reporter_.send(error);
     tell_recipe(kept->recipe());
     if (kept->recipe().recipe_yaml != plan_.config.recipe_yaml) follow_recipe(plan_, blocks_, kept->recipe());

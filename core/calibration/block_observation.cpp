@@ -78,7 +78,7 @@ at::Tensor BlockObservation::run(const at::Tensor& inputs, const ModulePlans& mo
             tell_meanwhile();
         });
     }
-    tell();
+    if (reporter_.wants_details()) tell();
     if (!finite)
         throw RunError(concat(block_.block().name(), ": the unquantized block gives NaN or infinite outputs in ",
                               c10::toString(outputs.scalar_type()), ". Run with --dtype float32."));
@@ -118,7 +118,8 @@ void BlockObservation::observe_weights(const ModulePlans& modules) {
     for (const Linear* linear : block_.block().linears()) {
         reporter_.checkpoint();
         const int64_t index = plan_.block_of.at(linear->name);
-        reporter_.send(observe_weight_range(*linear, index));
+        if (reporter_.wants_details()) reporter_.send(observe_weight_range(*linear, index));
+        else require_finite_weight(*linear);
         if (modules.contains(linear->name)) reporter_.warnings().see_weight(index, linear->name, linear->weight);
     }
 }
@@ -169,6 +170,7 @@ void BlockObservation::pass_experts(const at::Tensor& inputs, const ModulePlans&
 }
 
 void BlockObservation::tell_meanwhile() {
+    if (!reporter_.wants_details()) return;
     const Clock::time_point now = Clock::now();
     if (now < next_telling_) return;
     tell();

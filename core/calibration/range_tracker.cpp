@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/all_finite.h"
 #include "core/kernels/group_min_max.h"
 
 namespace calibench {
@@ -49,12 +50,16 @@ void RangeTracker::observe(const at::Tensor& values, double min, double max) {
     int64_t step = std::max<int64_t>(1, flat.numel() / sample_size_);
     while (step > 1 && std::gcd(step, values.size(-1)) != 1) ++step;
     const at::Tensor picked = flat.slice(0, 0, flat.numel(), step).cpu();
-    sample_.reserve(sample_.size() + static_cast<size_t>(picked.numel()));
+    const size_t known = sample_.size();
+    sample_.resize(known + static_cast<size_t>(picked.numel()));
+    float* const to = sample_.data() + known;
     AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, picked.scalar_type(), "RangeTracker", [&] {
         const scalar_t* data = picked.const_data_ptr<scalar_t>();
-        for (int64_t i = 0; i < picked.numel(); ++i)
-            if (const auto value = static_cast<float>(data[i * picked.stride(0)]); std::isfinite(value)) sample_.push_back(value);
+        const int64_t count = picked.numel(), stride = picked.stride(0);
+        for (int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(data[i * stride]);
     });
+    if (!std::isfinite(min) || !std::isfinite(max))
+        sample_.erase(std::remove_if(sample_.begin() + static_cast<std::ptrdiff_t>(known), sample_.end(), [](float value) { return !std::isfinite(value); }), sample_.end());
 }
 
 /// The value that `rank` others come before. A bound that every 64th value suggests leaves few candidates of a rank near the end.
@@ -85,14 +90,17 @@ std::optional<ValueRange> RangeTracker::range() const {
     return range;
 }
 
+void require_finite_weight(const Linear& linear) {
+    if (all_finite(linear.weight)) return;
+    const auto count = linear.weight.numel() - at::isfinite(linear.weight).sum().item<int64_t>();
+    throw RunError(concat(linear.name, ": the weight holds ", count, " values that are NaN or infinite. Download the model again."));
+}
+
 RangeObserved observe_weight_range(const Linear& linear, int64_t block) {
     RangeTracker tracker(weight_sample_size);
     tracker.observe(linear.weight);
     const ValueRange range = tracker.range().value_or(ValueRange{});
-    if (!std::isfinite(range.min) || !std::isfinite(range.max)) {
-        const auto count = linear.weight.numel() - at::isfinite(linear.weight).sum().item<int64_t>();
-        throw RunError(concat(linear.name, ": the weight holds ", count, " values that are NaN or infinite. Download the model again."));
-    }
+    if (!std::isfinite(range.min) || !std::isfinite(range.max)) require_finite_weight(linear);
     return {block, linear.name, Tap::Weight, range.min, range.max, range.p001, range.p999};
 }
 

@@ -46,7 +46,9 @@ private:
     std::pair<double, double> min_max_;  ///< of the last; it is told by identity, and not kept alive
 };
 
-/// The range of a Linear's weight. Throws RunError naming module and count when it holds NaN or infinity: no scale must come of them.
+/// Throws RunError naming module and count when a Linear's weight holds NaN or infinity: no scale must come of them.
+void require_finite_weight(const Linear& linear);
+/// The range of a Linear's weight, which must be finite, too.
 [[nodiscard]] RangeObserved observe_weight_range(const Linear& linear, int64_t block);
 
 }  // namespace calibench

@@ -156,6 +156,8 @@ class RunListener {
 public:
     virtual ~RunListener() = default;
     virtual void on_event(const RunEvent& event) = 0;
+    /// Whether anybody looks at ranges, token counts and errors of outputs. Without, and without a run directory, the run need not find them.
+    [[nodiscard]] virtual bool wants_details() const { return true; }
 };
 
 }  // namespace calibench

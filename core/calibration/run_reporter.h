@@ -23,6 +23,8 @@ public:
     /// An earlier part of the run has done that many blocks.
     void take_over(int64_t blocks_done) { blocks_done_ = blocks_done; }
     void send(const RunEvent& event);
+    /// Of the listener, or the journal.
+    [[nodiscard]] bool wants_details() const { return journal_ || listener_.wants_details(); }
     /// The end of the stream: a journal that fails now must not hide how the run ended.
     void send_last(const RunEvent& event) noexcept;
 

@@ -95,6 +95,7 @@ private Q_SLOTS:
     void staticInputsHaveScales();
     void fusedProjectionsShareAGlobalScale();
     void sameSeedSameBytes();
+    void detailsThatNobodyLooksAtAreNotFound();
     void tuningLowersTheLoss();
     void cancelKeepsTheRunDirectoryOnly();
     void pauseIsToldAndEnds();
@@ -241,6 +242,31 @@ void TestRun::sameSeedSameBytes() {
     }
     QVERIFY(!bytes[0].empty());
     QVERIFY(bytes[0] == bytes[1]);
+}
+
+/// The checkpoint, the losses and the warnings are the same without.
+void TestRun::detailsThatNobodyLooksAtAreNotFound() {
+    struct Uninterested : Recorder {
+        bool wants_details() const override { return false; }
+    };
+    for (const char* recipe : {static_inputs, autoround_w4}) {
+        const auto run_into = [&](const char* output, Recorder& recorder) {
+            RunControl control;
+            RunConfig run = config(llama, recipe);
+            run.output_dir = path(output);
+            run.run_dir.clear();
+            return run_calibration(run, recorder, control);
+        };
+        Recorder interested;
+        Uninterested uninterested;
+        const RunSummary with = run_into("with", interested), without = run_into("without", uninterested);
+        QCOMPARE(read_bytes(without.output_dir / "model.safetensors"), read_bytes(with.output_dir / "model.safetensors"));
+        QCOMPARE(without.mean_best_loss_mse, with.mean_best_loss_mse);
+        QCOMPARE(uninterested.all<Warning>().size(), interested.all<Warning>().size());
+        QVERIFY(!interested.all<RangeObserved>().empty() && !interested.all<OutputErrorMeasured>().empty() && !interested.all<TokensCounted>().empty());
+        QVERIFY(uninterested.all<RangeObserved>().empty() && uninterested.all<OutputErrorMeasured>().empty() && uninterested.all<TokensCounted>().empty());
+        init();
+    }
 }
 
 void TestRun::tuningLowersTheLoss() {
