@@ -31,9 +31,16 @@ RotaryEmbedding::RotaryEmbedding(const RopeParameters& rope, int64_t head_dim) :
 
 RotaryEmbedding::Angles RotaryEmbedding::angles(const at::Tensor& position_ids, int64_t seq, at::ScalarType dtype,
                                                 at::Device device) const {
-    const at::Tensor positions = position_ids.defined() ? position_ids.to(device, at::kFloat)
-                                                        : at::arange(seq, at::TensorOptions(at::kFloat).device(device)).unsqueeze(0);
-    const at::Tensor half = positions.unsqueeze(-1) * inverse_frequency_.to(device);  // [batch, seq, head_dim / 2]
+    if (position_ids.defined()) return compute(position_ids.to(device, at::kFloat), dtype);
+    const std::lock_guard lock(mutex_);
+    const at::Tensor& known = usual_.cos;
+    if (!known.defined() || known.size(-2) != seq || known.scalar_type() != dtype || known.device() != device)
+        usual_ = compute(at::arange(seq, at::TensorOptions(at::kFloat).device(device)).unsqueeze(0), dtype);
+    return usual_;
+}
+
+RotaryEmbedding::Angles RotaryEmbedding::compute(const at::Tensor& positions, at::ScalarType dtype) const {
+    const at::Tensor half = positions.unsqueeze(-1) * inverse_frequency_.to(positions.device());  // [batch, seq, head_dim / 2]
     const at::Tensor full = at::cat({half, half}, -1).unsqueeze(1);
     return {full.cos().to(dtype), full.sin().to(dtype)};
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mutex>
+
 #include <ATen/core/Tensor.h>
 
 #include "core/models/model_config.h"
@@ -22,7 +24,11 @@ public:
     [[nodiscard]] static at::Tensor rotate(const at::Tensor& x, const Angles& angles);
 
 private:
+    [[nodiscard]] Angles compute(const at::Tensor& positions, at::ScalarType dtype) const;
+
     at::Tensor inverse_frequency_;  ///< float32 [head_dim / 2]
+    mutable std::mutex mutex_;
+    mutable Angles usual_;          ///< of the positions from 0 on that were asked for last: every block and batch asks for the same
 };
 
 }  // namespace calibench

@@ -1,7 +1,9 @@
 #include "core/kernels/cpu/group_rounding.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include <ATen/ATen.h>
 
@@ -22,6 +24,7 @@ struct RoundingLoop {
     const void* in;
     void* out;
     const float* scale;
+    const float* reciprocal;  ///< of the scales; null: divide
     const float* zero_point;  ///< null: none
     int64_t run, pieces_per_run;
     float low, high;
@@ -31,10 +34,18 @@ template <int N, typename T, bool has_zero_point>
 struct Rounding {
     using L = Lanes<N>;
     using Float = typename L::Float;
-    Float scale, zero_point, low, high;
+    Float scale, reciprocal, zero_point, low, high;
+    bool divides;
 
+    /// A quotient of two bfloat16 has 8 bits each above and below: it is the middle between two bfloat16, or a 2^17th of itself away from any.
+    /// So a product with the reciprocal, wrong by a 2^22nd, is the right quotient to 20 bits, and these round as the quotient does.
+    CALIBENCH_INLINE Float quotient(Float x) const {
+        if (divides) return x / scale;
+        using Uint = typename L::Uint;
+        return reinterpret_cast<Float>((reinterpret_cast<Uint>(x * reciprocal) + 8u) & ~15u);
+    }
     CALIBENCH_INLINE Float level(Float x) const {
-        Float level = L::template narrow<T>(x / scale);
+        Float level = L::template narrow<T>(quotient(x));
         if (has_zero_point) level = L::template narrow<T>(level + zero_point);
         level = L::clamp(level, low, high);
         // What rounds to zero keeps its sign.
@@ -57,8 +68,10 @@ CALIBENCH_INLINE void for_each_piece(const RoundingLoop& loop, int64_t begin, in
             offset = 0;
         }
         const int64_t first = run * loop.run + offset, count = std::min(piece_size, loop.run - offset);
-        const Rounding<N, T, has_zero_point> rounding{L::broadcast(loop.scale[run]), L::broadcast(has_zero_point ? loop.zero_point[run] : 0.0f),
-                                                      L::broadcast(loop.low), L::broadcast(loop.high)};
+        const bool divides = std::is_same_v<T, float> || loop.reciprocal == nullptr;
+        const Rounding<N, T, has_zero_point> rounding{
+            L::broadcast(loop.scale[run]), L::broadcast(divides ? 0.0f : loop.reciprocal[run]), L::broadcast(has_zero_point ? loop.zero_point[run] : 0.0f),
+            L::broadcast(loop.low),        L::broadcast(loop.high),                             divides};
         const In* in = static_cast<const In*>(loop.in) + first;
         Out* out = static_cast<Out*>(loop.out) + first;
         int64_t i = 0;
@@ -94,6 +107,22 @@ CALIBENCH_LOOP(fake_quantize_loop, fake_quantize_pieces, RoundingLoop)
 
 using Loop = void (*)(const RoundingLoop&, int64_t begin, int64_t end);
 
+/// For quotients that need no division, which takes longer than all the rest; undefined where they do: for float32, and for scales near
+/// the ends of what it holds.
+at::Tensor reciprocals(const at::Tensor& scale, at::ScalarType dtype) {
+    constexpr float least = 0x1p-100f, most = 0x1p100f;
+    if (dtype != at::kBFloat16) return {};
+    at::Tensor reciprocal = at::empty_like(scale);
+    const float* from = scale.const_data_ptr<float>();
+    float* to = reciprocal.mutable_data_ptr<float>();
+    bool usual = true;
+    for (int64_t i = 0; i < scale.numel(); ++i) {
+        usual = usual & (std::abs(from[i]) >= least) & (std::abs(from[i]) <= most);
+        to[i] = 1.0f / from[i];
+    }
+    return usual ? reciprocal : at::Tensor();
+}
+
 at::Tensor run(Loop of_floats, Loop of_bfloat16, const at::Tensor& in, at::ScalarType out_dtype, const RunScales& scales, IntegerLevels levels) {
     const at::ScalarType dtype = scales.scale.scalar_type();
     const at::Tensor from = in.contiguous(), scale = scales.scale.to(at::kFloat).contiguous();
@@ -101,8 +130,9 @@ at::Tensor run(Loop of_floats, Loop of_bfloat16, const at::Tensor& in, at::Scala
     at::Tensor out = at::empty(in.sizes(), in.options().dtype(out_dtype));
     if (in.numel() == 0) return out;
 
+    const at::Tensor reciprocal = reciprocals(scale, in.scalar_type());
     RoundingLoop loop{from.const_data_ptr(), out.mutable_data_ptr(), scale.const_data_ptr<float>(),
-                      zero_point.defined() ? zero_point.const_data_ptr<float>() : nullptr, in.numel() / scale.numel(), 0,
+                      reciprocal.defined() ? reciprocal.const_data_ptr<float>() : nullptr, zero_point.defined() ? zero_point.const_data_ptr<float>() : nullptr, in.numel() / scale.numel(), 0,
                       levels.low, levels.high};
     loop.pieces_per_run = (loop.run + piece_size - 1) / piece_size;
     const Loop body = dtype == at::kFloat ? of_floats : of_bfloat16;

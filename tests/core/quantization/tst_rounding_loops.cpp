@@ -7,6 +7,7 @@
 
 #include "core/kernels/cpu/all_finite.h"
 #include "core/kernels/cpu/column_range.h"
+#include "core/kernels/cpu/float_scales.h"
 #include "core/kernels/cpu/group_rounding.h"
 #include "core/kernels/cpu/squared_error.h"
 #include "core/quantization/activation_quantizer.h"
@@ -97,6 +98,25 @@ private Q_SLOTS:
         QVERIFY(same_bits(fake_quantize_runs(x, scales, levels), value));
     }
 
+    /// Every pair of mantissas, so that every quotient in the middle between two bfloat16 is among them, at scales of usual and extreme size.
+    void quotients_are_those_of_division() {
+        const at::Tensor mantissas = at::arange(128, 256, at::kFloat);
+        const IntegerLevels levels{-128, 127};
+        for (const int exponent : {-133, -108, -107, -10, 0, 3, 92, 93, 119}) {
+            const at::Tensor scale = (mantissas * std::ldexp(1.0, exponent)).to(at::kBFloat16).unsqueeze(1);
+            for (const int shift : {-9, -3, -1, 0, 2, 5, 6, 9}) {
+                const at::Tensor x = at::cat({mantissas, -mantissas}).mul(std::ldexp(1.0, shift)).expand({128, 256}).mul(std::ldexp(1.0, exponent)).to(at::kBFloat16).contiguous();
+                for (const bool signed_too : {false, true}) {
+                    const RunScales scales{signed_too ? -scale : scale, at::ones({128, 1}, at::kChar)};
+                    const at::Tensor level = (x / scales.scale + 1).clamp(levels.low, levels.high).round();
+                    QVERIFY(quantize_runs(x, scales, levels).equal(level.to(at::kChar)));
+                    const RunScales symmetric{scales.scale, {}};
+                    QVERIFY(same_bits(fake_quantize_runs(x, symmetric, levels), (x / scales.scale).clamp(levels.low, levels.high).round() * scales.scale));
+                }
+            }
+        }
+    }
+
     void scales_are_those_of_tensor_operations_data() {
         QTest::addColumn<at::ScalarType>("dtype");
         QTest::addColumn<int>("bits");
@@ -123,6 +143,35 @@ private Q_SLOTS:
         const RunScales found = scales_of_ranges(min, max, levels, symmetric);
         QVERIFY(found.scale.equal(scale));
         QVERIFY(found.zero_point.equal(zero_point.to(at::kChar)));
+    }
+
+    void float_groups_get_the_scales_of_tensor_operations() {
+        for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+            // Of all magnitudes, among them zero and those that no normal number is.
+            const at::Tensor exponents = at::arange(-140, 127, at::kFloat).unsqueeze(1), mantissas = at::tensor({1.0f, 1.3f, 1.5f, 1.749f, 1.75f, 1.96f});
+            const at::Tensor max = at::cat({at::pow(2.0, exponents.to(at::kDouble)).mul(mantissas).to(dtype).flatten(), at::zeros({3}, dtype)});
+            const at::Tensor min = max.flip(0).neg(), absmax = at::maximum(max, min.neg());
+
+            const at::ScalarType word = dtype == at::kFloat ? at::kInt : at::kShort;
+            const int mantissa_bits = dtype == at::kFloat ? 23 : 7;
+            const at::Tensor power = absmax.view(word).to(at::kLong).add(int64_t{1} << (mantissa_bits - 2)).bitwise_and(-(int64_t{1} << mantissa_bits)).to(word).view(dtype);
+            const at::Tensor stored = power.log2().floor().add(127).sub(2).clamp(0, 255).to(at::kByte);
+            const at::Tensor binary = at::pow(at::Scalar(2.0), (stored.to(at::kInt) - 127).to(at::kFloat)).to(dtype);
+            QVERIFY(same_bits(binary_scales_of_ranges(min, max, 2), binary));
+            QVERIFY(binary.min().item<double>() > 0);
+
+            for (const float global_scale : {1.0f, 1e-30f, 2688.0f, 3e4f}) {
+                const at::Tensor scale = (at::tensor({global_scale}) * (absmax / at::scalar_tensor(6, dtype))).clamp(-448, 448).to(at::kFloat8_e4m3fn).to(at::kFloat);
+                QVERIFY(same_bits(float8_scales_of_ranges(min, max, 6, global_scale), at::where(scale == 0, at::scalar_tensor(0.125f), scale)));
+            }
+        }
+    }
+
+    void float8_is_read_as_tensor_operations_read_it() {
+        const at::Tensor values = at::cat({at::arange(-4096, 4097, at::kFloat) * 0x1p-11f, at::arange(-4800, 4801, at::kFloat) * 0.1f, at::tensor({464.0f, 464.1f, 479.9f, 500.0f, 1e30f})});
+        const at::Tensor expected = values.to(at::kFloat8_e4m3fn).to(at::kBFloat16), found = through_float8(values);
+        QVERIFY(found.isnan().equal(expected.isnan()) && found.isnan().any().item<bool>());
+        QVERIFY(same_bits(found.nan_to_num(), expected.nan_to_num()));
     }
 
     void columns_have_their_ranges() {
