@@ -77,7 +77,8 @@ struct OpenedFiles {
 std::shared_ptr<const ModelFiles> open_model_files(const std::filesystem::path& model_dir) {
     static std::mutex mutex;
     static std::map<std::filesystem::path, OpenedFiles> opened;
-    const std::filesystem::path place = std::filesystem::absolute(model_dir).lexically_normal();
+    std::filesystem::path place = std::filesystem::absolute(model_dir).lexically_normal();
+    if (!place.has_filename()) place = place.parent_path();  // "model/" is "model"
     const Times times = times_of(place);
     const std::lock_guard lock(mutex);
     std::erase_if(opened, [](const auto& entry) { return entry.second.files.expired(); });

@@ -128,7 +128,7 @@ std::vector<Judgement> judgements(const ModuleOverview& module, const Peers& pee
                               " rows quantize to a constant, though their values differ")});
     }
     if (weight.min == weight.max) all.push_back({constant_module, concat("all values of its weight are ", weight.min)});
-    if (weight.num_not_finite > 0) all.push_back({most_badness, concat(count_of(weight.num_not_finite, "value"), " of its weight are NaN or infinite")});
+    if (weight.num_not_finite > 0) all.push_back({most_badness, concat(count_of(weight.num_not_finite, "value"), " of its weight ", weight.num_not_finite == 1 ? "is" : "are", " NaN or infinite")});
 
     if (input_calm(module)) {
         const double calm = peers.deficit(input_calm);
