@@ -21,6 +21,7 @@ struct VectorTypes<4> {
     typedef int32_t Int __attribute__((vector_size(16)));
     typedef int16_t Short __attribute__((vector_size(8)));
     typedef int8_t Byte __attribute__((vector_size(4)));
+    typedef double Double __attribute__((vector_size(32)));
 };
 template <>
 struct VectorTypes<8> {
@@ -30,6 +31,7 @@ struct VectorTypes<8> {
     typedef int32_t Int __attribute__((vector_size(32)));
     typedef int16_t Short __attribute__((vector_size(16)));
     typedef int8_t Byte __attribute__((vector_size(8)));
+    typedef double Double __attribute__((vector_size(64)));
 };
 template <>
 struct VectorTypes<16> {
@@ -39,7 +41,21 @@ struct VectorTypes<16> {
     typedef int32_t Int __attribute__((vector_size(64)));
     typedef int16_t Short __attribute__((vector_size(32)));
     typedef int8_t Byte __attribute__((vector_size(16)));
+    typedef double Double __attribute__((vector_size(128)));
 };
+
+/// Of all lanes: one half and the other, as long as there are more than four.
+template <int N>
+CALIBENCH_INLINE double sum(typename VectorTypes<N>::Double x) {
+    if constexpr (N == 4) {
+        return (x[0] + x[1]) + (x[2] + x[3]);
+    } else {
+        typename VectorTypes<N / 2>::Double low, high;
+        std::memcpy(&low, &x, sizeof low);
+        std::memcpy(&high, reinterpret_cast<const char*>(&x) + sizeof low, sizeof high);
+        return sum<N / 2>(low + high);
+    }
+}
 
 template <int N>
 struct Lanes {
@@ -137,11 +153,7 @@ struct Lanes {
         sum = sum * rest * rest + rest + 1.0f;
         return reinterpret_cast<Float>(reinterpret_cast<Uint>(sum) + (reinterpret_cast<Uint>(shifted) << 23));
     }
-    static CALIBENCH_INLINE double sum(Float x) {
-        double total = 0;
-        for (int i = 0; i < N; ++i) total += static_cast<double>(x[i]);
-        return total;
-    }
+    static CALIBENCH_INLINE double sum(Float x) { return lanes::sum<N>(__builtin_convertvector(x, typename VectorTypes<N>::Double)); }
 };
 
 /// The instruction sets that code is compiled for, by what LibTorch found (and ATEN_CPU_CAPABILITY may lower).

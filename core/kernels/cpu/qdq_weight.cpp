@@ -40,8 +40,6 @@ struct Parameters {
 struct Grid {
     float scale;
     float low, high;  ///< the zero point already taken off
-    float min, max;   ///< the shrunken range
-    bool clipped;     ///< the scale was held at its threshold, so that it passes no gradient
 };
 
 /// Sums over a group that the gradients of its scale and zero point are made of; g is d loss / d Wq.
@@ -51,36 +49,89 @@ struct GroupSums {
     double outside = 0;   ///< g * scale where it is not
 };
 
-CALIBENCH_INLINE float narrow(float x, at::ScalarType dtype) {
-    if (dtype == at::kHalf) return static_cast<float>(c10::Half(x));
-    if (dtype == at::kBFloat16) return static_cast<float>(c10::BFloat16(x));
+/// To float16 and back, as c10::Half rounds.
+template <int N>
+CALIBENCH_INLINE typename Lanes<N>::Float narrow_to_half(typename Lanes<N>::Float x) {
+    using L = Lanes<N>;
+    using Uint = typename L::Uint;
+    const Uint bits = reinterpret_cast<Uint>(x), sign = bits & 0x80000000u;
+    const auto magnitude = reinterpret_cast<typename L::Float>(bits ^ sign);
+    const auto shifted = magnitude + 0.75f;  // 1.5 * 2^-1: its last place is 2^-24, as a subnormal float16's
+    const auto subnormal = shifted - 0.75f;
+    const auto normal = reinterpret_cast<typename L::Float>(((bits ^ sign) + 0xfffu + ((bits >> 13) & 1u)) & 0xffffe000u);
+    const auto finite = magnitude < 0x1p-14f ? subnormal : normal;
+    const auto rounded = finite > 65504.0f ? L::broadcast(__builtin_inff()) : finite;
+    return reinterpret_cast<typename L::Float>(reinterpret_cast<Uint>(rounded) | sign);
+}
+
+template <int N>
+CALIBENCH_INLINE typename Lanes<N>::Float narrow(typename Lanes<N>::Float x, at::ScalarType dtype) {
+    if (dtype == at::kHalf) return narrow_to_half<N>(x);
+    if (dtype == at::kBFloat16) return Lanes<N>::template narrow<uint16_t>(x);
     return x;
 }
 
-CALIBENCH_INLINE float sign(float x) { return static_cast<float>((x > 0) - (x < 0)); }
+/// N groups at once, one in each lane: what is computed once for a group takes as long as one of its vectors.
+template <int N>
+struct Groups {
+    using L = Lanes<N>;
+    using Float = typename L::Float;
 
-CALIBENCH_INLINE Grid grid_of(const Parameters& p, int64_t group) {
-    Grid grid;
-    grid.min = p.range_min[group] * p.min_scale[group];
-    grid.max = p.range_max[group] * p.max_scale[group];
-    const float threshold = narrow(p.scale_threshold, p.scale_dtype);
-    if (p.symmetric) {
-        const float largest = grid.max < -grid.min ? -grid.min : -grid.max;
-        const float scale = narrow(largest / p.levels, p.scale_dtype);
-        grid.clipped = !(std::fabs(scale) >= threshold);
-        grid.scale = !grid.clipped ? scale : scale < 0 ? -threshold : threshold;
-        grid.low = -p.levels;
-        grid.high = p.levels - 1;
-    } else {
-        const float scale = narrow((grid.max - grid.min) / p.levels, p.scale_dtype);
-        grid.clipped = !(scale >= threshold);
-        grid.scale = grid.clipped ? threshold : scale;
-        const float zero_point = std::nearbyint(-grid.min / grid.scale);
-        grid.low = -zero_point;
-        grid.high = p.levels - zero_point;
+    int64_t first, count;  ///< count: at most N; the other lanes hold empty groups
+    Float scale, low, high;
+    Float min, max;         ///< the shrunken ranges
+    typename L::Int passes_gradient;  ///< not where the scale was held at its threshold
+
+    CALIBENCH_INLINE Groups(const Parameters& p, int64_t begin, int64_t end) : first(begin), count(end - begin < N ? end - begin : N) {
+        min = L::load(p.range_min + first, count) * L::load(p.min_scale + first, count);
+        max = L::load(p.range_max + first, count) * L::load(p.max_scale + first, count);
+        const Float threshold = narrow<N>(L::broadcast(p.scale_threshold), p.scale_dtype), zero = {};
+        if (p.symmetric) {
+            const Float largest = max < -min ? -min : -max;
+            const Float exact = narrow<N>(largest / p.levels, p.scale_dtype), magnitude = exact < zero ? -exact : exact;
+            passes_gradient = magnitude >= threshold;
+            scale = passes_gradient ? exact : exact < zero ? -threshold : threshold;
+            low = L::broadcast(-p.levels);
+            high = L::broadcast(p.levels - 1);
+        } else {
+            const Float exact = narrow<N>((max - min) / p.levels, p.scale_dtype);
+            passes_gradient = exact >= threshold;
+            scale = passes_gradient ? exact : threshold;
+            const Float zero_point = L::round(-min / scale);
+            low = -zero_point;
+            high = p.levels - zero_point;
+        }
     }
-    return grid;
-}
+
+    [[nodiscard]] CALIBENCH_INLINE Grid grid(int64_t i) const { return {scale[i], low[i], high[i]}; }
+
+    /// Autograd's path from the groups' sums to min_scale and max_scale, narrow roundings of the scale's gradient included.
+    CALIBENCH_INLINE void step_scales(const Parameters& p, Float by_value, Float by_ratio, Float outside) const {
+        const auto narrowed = [&](Float x) __attribute__((always_inline)) { return narrow<N>(x, p.scale_dtype); };
+        Float by_scale = narrowed(narrowed(by_value) + narrowed(-by_ratio));
+        Float by_min, by_max;
+        const Float zero = {};
+        if (p.symmetric) {
+            const Float min_abs = -min, by_largest = (passes_gradient ? by_scale : zero) / p.levels;
+            const Float signed_by_largest = max < min_abs ? by_largest : -by_largest;
+            by_min = max <= min_abs ? -signed_by_largest : zero;  // equal ends share it; only the sign counts
+            by_max = max >= min_abs ? signed_by_largest : zero;
+        } else {
+            // zp = round(-min / scale) moves what the clamp holds at its bounds.
+            const Float by_zero_point = -outside;
+            by_scale = narrowed(by_scale + narrowed(by_zero_point * (min / scale) / scale));
+            by_max = (passes_gradient ? by_scale : zero) / p.levels;
+            by_min = -by_max - by_zero_point / scale;
+        }
+        const auto step = [&](float* parameter, Float gradient) __attribute__((always_inline)) {
+            const Float stepped = L::load(parameter + first, count) - p.step.minmax_rate * L::sign(gradient);
+            const Float floor = stepped > zero ? stepped : zero;  // of NaN too
+            L::store(parameter + first, floor < p.step.most_scale ? floor : L::broadcast(p.step.most_scale), count);
+        };
+        step(p.min_scale, by_min * L::load(p.range_min + first, count));
+        step(p.max_scale, by_max * L::load(p.range_max + first, count));
+    }
+};
 
 template <int N, typename T>
 CALIBENCH_INLINE void quantize_vector(const T* weight, const float* v, T* qdq, const Grid& grid) {
@@ -128,8 +179,7 @@ struct Rest {
 };
 
 template <int N, typename T>
-CALIBENCH_INLINE void quantize_group(const Parameters& p, int64_t group, const float* v) {
-    const Grid grid = grid_of(p, group);
+CALIBENCH_INLINE void quantize_group(const Parameters& p, int64_t group, const Grid& grid, const float* v) {
     const T* weight = static_cast<const T*>(p.weight) + group * p.group_size;
     T* qdq = static_cast<T*>(p.qdq) + group * p.group_size;
     int64_t i = 0;
@@ -172,44 +222,31 @@ CALIBENCH_INLINE GroupSums step_group(const Parameters& p, int64_t group, const 
     return total;
 }
 
-/// Autograd's path from the group's sums to min_scale and max_scale, narrow roundings of the scale's gradient included.
-CALIBENCH_INLINE void step_scales(const Parameters& p, int64_t group, const Grid& grid, const GroupSums& sums) {
-    const auto narrowed = [&](double x) __attribute__((always_inline)) { return narrow(static_cast<float>(x), p.scale_dtype); };
-    float by_scale = narrowed(narrowed(sums.by_value) + narrowed(-sums.by_ratio));
-    float by_min, by_max;
-    if (p.symmetric) {
-        if (grid.clipped) by_scale = 0;
-        const float min_abs = -grid.min;
-        const float by_largest = by_scale / p.levels * (grid.max < min_abs ? 1.0f : -1.0f);
-        by_min = grid.max <= min_abs ? -by_largest : 0.0f;  // equal ends share it; only the sign counts
-        by_max = grid.max >= min_abs ? by_largest : 0.0f;
-    } else {
-        // zp = round(-min / scale) moves what the clamp holds at its bounds.
-        const float by_zero_point = static_cast<float>(-sums.outside);
-        by_scale = narrowed(by_scale + narrowed(by_zero_point * (grid.min / grid.scale) / grid.scale));
-        if (grid.clipped) by_scale = 0;
-        by_max = by_scale / p.levels;
-        by_min = -by_max - by_zero_point / grid.scale;
-    }
-    const auto stepped = [&](float parameter, float gradient) __attribute__((always_inline)) {
-        return std::min(p.step.most_scale, std::max(0.0f, parameter - p.step.minmax_rate * sign(gradient)));
-    };
-    p.min_scale[group] = stepped(p.min_scale[group], by_min * p.range_min[group]);
-    p.max_scale[group] = stepped(p.max_scale[group], by_max * p.range_max[group]);
+template <int N, typename T>
+CALIBENCH_INLINE void quantize_groups(const Parameters& p, int64_t begin, int64_t end, const float* v) {
+    const Groups<N> groups(p, begin, end);
+    for (int64_t i = 0; i < groups.count; ++i) quantize_group<N, T>(p, begin + i, groups.grid(i), v + (begin + i) * p.group_size);
 }
 
 template <int N, typename T>
 CALIBENCH_INLINE void forward_groups(const Parameters& p, int64_t begin, int64_t end) {
-    for (int64_t group = begin; group < end; ++group) quantize_group<N, T>(p, group, p.v + group * p.group_size);
+    for (; begin < end; begin += N) quantize_groups<N, T>(p, begin, end, p.v);
 }
 
 template <int N, typename T>
 CALIBENCH_INLINE void step_groups(const Parameters& p, int64_t begin, int64_t end) {
-    for (int64_t group = begin; group < end; ++group) {
-        const Grid grid = grid_of(p, group);
-        const GroupSums sums = step_group<N, T>(p, group, grid);
-        if (p.step.minmax_rate != 0) step_scales(p, group, grid, sums);
-        quantize_group<N, T>(p, group, p.v_next + group * p.group_size);  // while the group is still in the cache
+    for (; begin < end; begin += N) {
+        const Groups<N> groups(p, begin, end);
+        float by_value[N] = {}, by_ratio[N] = {}, outside[N] = {};
+        for (int64_t i = 0; i < groups.count; ++i) {
+            const GroupSums sums = step_group<N, T>(p, begin + i, groups.grid(i));
+            by_value[i] = static_cast<float>(sums.by_value);
+            by_ratio[i] = static_cast<float>(sums.by_ratio);
+            outside[i] = static_cast<float>(sums.outside);
+        }
+        using L = Lanes<N>;
+        if (p.step.minmax_rate != 0) groups.step_scales(p, L::load(by_value), L::load(by_ratio), L::load(outside));
+        quantize_groups<N, T>(p, begin, end, p.v_next);  // while they are still in the cache
     }
 }
 
