@@ -255,8 +255,11 @@ public:
         gradients_.clear();
         sums_.clear();
         for (Member& member : members_) {
-            // What the steps needed is let go of module by module, before the next one's results come.
             member.linear->weight = member.weight;
+            member.tunable.end();
+        }
+        for (Member& member : members_) {
+            // What is left of the tuning is let go of module by module, before the next one's results come.
             TunedWeight best = TunableWeight(std::move(member.tunable)).best();
             const at::ScalarType dtype = member.weight.scalar_type();
             member.weight = dequantize(best.quantized, best.qparams, schemes.at(member.linear->name)).to(dtype);

@@ -189,6 +189,12 @@ void TunableWeight::advance_rates() {
     minmax_rate_.advance();
 }
 
+void TunableWeight::end() {
+    v_[1 - best_].reset();
+    state_.qdq.reset();
+    velocities_ = {};
+}
+
 TunedWeight TunableWeight::best() const {
     at::NoGradGuard no_grad;
     const WeightRoundingInputs inputs = rounding_inputs(v_[best_], best_min_scale_, best_max_scale_);

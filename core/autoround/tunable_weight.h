@@ -51,6 +51,8 @@ public:
     /// The learning rates of the next iteration; also where there was no gradient.
     void advance_rates();
 
+    /// No step follows: lets go of what only steps need, more than the weight itself several times. Nothing but best() may be asked for then.
+    void end();
     /// What the best parameters amount to.
     [[nodiscard]] TunedWeight best() const;
 
