@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/kernels/cpu/float8_lanes.h"
 #include "core/kernels/cpu/loops.h"
 
 namespace calibench {
@@ -41,15 +42,13 @@ template <int N, LevelKind kind>
 CALIBENCH_INLINE typename Lanes<N>::Float nearest_level(typename Lanes<N>::Float x) {
     using L = Lanes<N>;
     using Uint = typename L::Uint;
-    const auto magic = L::broadcast(12582912.0f);  // adding it rounds to whole numbers, half of it to halves (Lanes::round)
     if constexpr (kind == LevelKind::Whole) return L::round(x);
-    const Uint bits = reinterpret_cast<Uint>(x);
-    const auto magnitude = reinterpret_cast<typename L::Float>(bits & 0x7fffffffu);
-    if constexpr (kind == LevelKind::E4m3) {  // three bits of mantissa; multiples of 2^-9 below 2^-6
-        const auto rounded = reinterpret_cast<typename L::Float>((bits + 0x7ffffu + ((bits >> 20) & 1u)) & 0xfff00000u);
-        const auto small = magic * 0x1p-9f;
-        return magnitude < L::broadcast(0x1p-6f) ? (x + small) - small : rounded;
+    if constexpr (kind == LevelKind::E4m3) {
+        return lanes::nearest_e4m3<N>(x);
     } else {  // multiples of 0.5 up to 2, of 1 up to 4, of 2 up to 6
+        const Uint bits = reinterpret_cast<Uint>(x);
+        const auto magnitude = reinterpret_cast<typename L::Float>(bits & 0x7fffffffu);
+        const auto magic = L::broadcast(12582912.0f);  // adding it rounds to whole numbers, half of it to halves (Lanes::round)
         const auto step = magnitude < L::broadcast(2) ? magic * 0.5f : magnitude < L::broadcast(4) ? magic : magic * 2.0f;
         return reinterpret_cast<typename L::Float>(reinterpret_cast<Uint>((magnitude + step) - step) | (bits & 0x80000000u));
     }
@@ -62,15 +61,13 @@ CALIBENCH_INLINE void level_runs(const Leveling& leveling, int64_t begin, int64_
     const RowScales& scales = leveling.scales;
     const RowRounding& rounding = leveling.rounding;
     const auto low = L::broadcast(rounding.low), high = L::broadcast(rounding.high);
-    for (int64_t column = begin; column < end;) {
-        const int64_t group = scales.group_of(column), run_end = scales.end_of_run(column, end);
-        const auto scale = L::broadcast(rounding.scale[group]), zero_point = L::broadcast(rounding.zero_point ? rounding.zero_point[group] : 0.0f);
-        for (; column < run_end; column += N) {
-            auto x = L::template narrow<T>(L::load(leveling.weight + column, run_end - column) / scale);
+    for (GroupRuns run(scales, begin, end); run.more(); run.advance()) {
+        const auto scale = L::broadcast(rounding.scale[run.group]), zero_point = L::broadcast(rounding.zero_point ? rounding.zero_point[run.group] : 0.0f);
+        for (int64_t column = run.begin; column < run.end; column += N) {
+            auto x = L::template narrow<T>(L::load(leveling.weight + column, run.end - column) / scale);
             if (rounding.zero_point) x = L::template narrow<T>(x + zero_point);
-            L::store(leveling.levels + column, nearest_level<N, kind>(L::clamp(x, low, high)), run_end - column);
+            L::store(leveling.levels + column, nearest_level<N, kind>(L::clamp(x, low, high)), run.end - column);
         }
-        column = run_end;
     }
 }
 
@@ -98,14 +95,12 @@ template <int N, typename T>
 CALIBENCH_INLINE void restore_columns(const Restoring& restoring, int64_t begin, int64_t end) {
     using L = Lanes<N>;
     const RowScales& scales = restoring.scales;
-    for (int64_t column = begin; column < end;) {
-        const int64_t group = scales.group_of(column), run_end = scales.end_of_run(column, end);
-        const auto scale = L::broadcast(scales.scale[group]), zero_point = L::broadcast(scales.zero_point ? scales.zero_point[group] : 0.0f);
-        for (; column < run_end; column += N) {
-            const auto level = L::load(restoring.levels + column, run_end - column);
-            L::store(restoring.out + column, L::template narrow<T>((level - zero_point) * scale), run_end - column);
+    for (GroupRuns run(scales, begin, end); run.more(); run.advance()) {
+        const auto scale = L::broadcast(scales.scale[run.group]), zero_point = L::broadcast(scales.zero_point ? scales.zero_point[run.group] : 0.0f);
+        for (int64_t column = run.begin; column < run.end; column += N) {
+            const auto level = L::load(restoring.levels + column, run.end - column);
+            L::store(restoring.out + column, L::template narrow<T>((level - zero_point) * scale), run.end - column);
         }
-        column = run_end;
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace calibench {
@@ -21,13 +22,34 @@ struct RowScales {
     [[nodiscard]] int64_t group_of(int64_t column) const { return column_group ? column_group[column] : column / group_columns; }
     /// The end of the stretch of columns that share the group of `column`, `limit` at most.
     [[nodiscard]] int64_t end_of_run(int64_t column, int64_t limit) const {
-        if (!column_group) {
-            const int64_t end = (column / group_columns + 1) * group_columns;
-            return end < limit ? end : limit;
-        }
+        if (!column_group) return std::min((column / group_columns + 1) * group_columns, limit);
         const int64_t group = column_group[column++];
         while (column < limit && column_group[column] == group) ++column;
         return column;
+    }
+};
+
+/// One stretch after the other of the columns [begin, limit) that share a group. Of groups of a few columns there are millions: which
+/// one is next is counted, not divided.
+struct GroupRuns {
+    const RowScales& scales;
+    const int64_t limit;
+    int64_t group = 0, begin, end = 0;
+
+    GroupRuns(const RowScales& row, int64_t first, int64_t last) : scales(row), limit(last), begin(first) { look(); }
+    [[nodiscard]] bool more() const { return begin < limit; }
+    void advance() {
+        begin = end;
+        if (scales.column_group) return look();
+        ++group;
+        end = std::min(end + scales.group_columns, limit);
+    }
+
+private:
+    void look() {
+        if (!more()) return;
+        group = scales.group_of(begin);
+        end = scales.end_of_run(begin, limit);
     }
 };
 

@@ -199,26 +199,25 @@ template <int N>
 CALIBENCH_INLINE void measure_runs(const Measuring& measuring, bool all_finite) {
     const MeasuredPiece& piece = measuring.piece;
     const RowScales& scales = measuring.scales;
-    const int64_t end = piece.column + piece.count;
-    for (int64_t column = piece.column; column < end;) {
-        const int64_t group = scales.group_of(column), run_end = scales.end_of_run(column, end);
-        const int64_t at = column - piece.column, count = run_end - column;
+    RowSums row = measuring.row;  // a copy: it stays in registers from run to run
+    for (GroupRuns run(scales, piece.column, piece.column + piece.count); run.more(); run.advance()) {
+        const int64_t at = run.begin - piece.column, count = run.end - run.begin;
         const GroupSums sums = all_finite ? sum_run<N>(piece.weight + at, piece.error + at, piece.levels + at, count) : sum_finite<N>(piece, at, count);
-        measuring.groups[group].add(sums);
-        measuring.row.low = std::min(measuring.row.low, sums.low);
-        measuring.row.high = std::max(measuring.row.high, sums.high);
-        measuring.row.weight_energy += sums.weight_energy;
-        measuring.row.error_energy += sums.error_energy;
-        measuring.row.low_level = std::min(measuring.row.low_level, sums.low_level);
-        measuring.row.high_level = std::max(measuring.row.high_level, sums.high_level);
+        measuring.groups[run.group].add(sums);
+        row.low = std::min(row.low, sums.low);
+        row.high = std::max(row.high, sums.high);
+        row.weight_energy += sums.weight_energy;
+        row.error_energy += sums.error_energy;
+        row.low_level = std::min(row.low_level, sums.low_level);
+        row.high_level = std::max(row.high_level, sums.high_level);
 
-        const float scale = scales.scale[group], zero_point = scales.zero_point ? scales.zero_point[group] : 0;
+        const float scale = scales.scale[run.group], zero_point = scales.zero_point ? scales.zero_point[run.group] : 0;
         const float one_end = (measuring.bounds.low - zero_point) * scale * scale_tolerance;
         const float other_end = (measuring.bounds.high - zero_point) * scale * scale_tolerance;
         const float low = std::min(one_end, other_end), high = std::max(one_end, other_end);
-        if (sums.low < low || sums.high > high) measuring.row.num_outside += count_outside<N>(piece.weight + at, count, low, high);
-        column = run_end;
+        if (sums.low < low || sums.high > high) row.num_outside += count_outside<N>(piece.weight + at, count, low, high);
     }
+    measuring.row = row;
 }
 
 template <int N, typename T>

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <mutex>
 
 #include <ATen/ATen.h>
 
@@ -236,28 +236,47 @@ void find_max_error(const WeightRows& weight, WeightMeasurement& measurement) {
     }
 }
 
-/// The element that stands in the middle once they are sorted, of magnitudes: sorted are only those whose upper halves are its own.
-float middle_magnitude(const float* values, int64_t count) {
-    const auto upper_half = [](float value) { return std::bit_cast<uint32_t>(std::abs(value)) >> 16; };
-    std::vector<int64_t> counts(size_t{1} << 16);
-    for (int64_t i = 0; i < count; ++i) ++counts[upper_half(values[i])];
-    uint32_t half = 0;
-    int64_t rank = count / 2;
-    while (rank >= counts[half]) rank -= counts[half++];
-    std::vector<float> same;
-    for (int64_t i = 0; i < count; ++i)
-        if (upper_half(values[i]) == half) same.push_back(std::abs(values[i]));
-    std::nth_element(same.begin(), same.begin() + rank, same.end());
-    return same[static_cast<size_t>(rank)];
+/// Magnitudes of floats, by their bits: of numbers, the larger one has the larger bits.
+uint32_t magnitude_bits(float value) { return std::bit_cast<uint32_t>(value) & 0x7fffffffu; }
+
+/// How many of the values fall into each of 2^16 classes; class_of may leave one out by a negative number.
+template <typename ClassOf>
+std::vector<int64_t> count_classes(const float* values, int64_t count, const ClassOf& class_of) {
+    constexpr size_t num_classes = size_t{1} << 16;
+    constexpr int64_t values_per_task = 1 << 19;
+    std::vector<int64_t> counts(num_classes);
+    std::mutex mutex;
+    parallel_for(count, values_per_task, [&](int64_t begin, int64_t end) {
+        std::vector<int64_t> part(num_classes);
+        for (int64_t i = begin; i < end; ++i)
+            if (const int32_t found = class_of(magnitude_bits(values[i])); found >= 0) ++part[static_cast<size_t>(found)];
+        const std::lock_guard lock(mutex);
+        for (size_t i = 0; i < num_classes; ++i) counts[i] += part[i];
+    });
+    return counts;
+}
+
+/// The class in which the one of this rank is; the rank becomes that within its class.
+uint32_t find_rank(const std::vector<int64_t>& counts, int64_t& rank) {
+    uint32_t found = 0;
+    while (rank >= counts[found]) rank -= counts[found++];
+    return found;
+}
+
+/// Upper halves of their bits first, then the lower halves of those that have the right upper one.
+float magnitude_of_rank(const float* values, int64_t count, int64_t rank, const std::vector<int64_t>& upper_halves) {
+    const uint32_t upper = find_rank(upper_halves, rank);
+    const auto lower_halves = count_classes(values, count, [&](uint32_t bits) { return bits >> 16 == upper ? static_cast<int32_t>(bits & 0xffffu) : -1; });
+    return std::bit_cast<float>(upper << 16 | find_rank(lower_halves, rank));
 }
 
 void describe_scales(const at::Tensor& scale, WeightFacts& facts) {
     const auto* values = scale.const_data_ptr<float>();
-    facts.num_groups = scale.numel();
-    facts.median_scale = middle_magnitude(values, scale.numel());
-    float largest = 0;
-    for (int64_t i = 0; i < scale.numel(); ++i) largest = std::max(largest, std::abs(values[i]));
-    facts.largest_scale = largest;
+    const int64_t count = scale.numel();
+    const auto upper_halves = count_classes(values, count, [](uint32_t bits) { return static_cast<int32_t>(bits >> 16); });
+    facts.num_groups = count;
+    facts.median_scale = magnitude_of_rank(values, count, count / 2, upper_halves);
+    facts.largest_scale = magnitude_of_rank(values, count, count - 1, upper_halves);
 }
 
 }  // namespace

@@ -233,9 +233,10 @@ std::vector<NamedTensor> compress_quantized_linear(const at::Tensor& quantized, 
 
 QParams read_back(const QParams& weight, const QuantizationArgs& args, CompressionFormat format, at::ScalarType dtype) {
     const at::Tensor stored = encode_scale(weight.scale, args, format);
-    for (const at::Tensor& scale : {weight.scale, weight.global_scale, stored})
-        if (scale.defined() && scale.is_floating_point()) require_finite("weight_scale", scale);
     QParams read{decode_scale(stored, format, dtype), {}, {}};
+    const bool is_float8 = at::isFloat8Type(stored.scalar_type());  // which is asked as what it is read as: that is there already
+    for (const at::Tensor& scale : {weight.scale, weight.global_scale, is_float8 ? read.scale : stored})
+        if (scale.defined() && scale.is_floating_point()) require_finite("weight_scale", scale);
     if (format == CompressionFormat::Nvfp4PackQuantized) read.global_scale = weight.global_scale;
     if (!args.symmetric && !packs_fp4(format)) read.zero_point = weight.zero_point;
     return read;

@@ -1,6 +1,5 @@
 #include "core/observers/observer.h"
 
-#include <cmath>
 #include <typeinfo>
 
 #include <ATen/ATen.h>
@@ -8,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/kernels/cpu/all_finite.h"
 #include "core/observers/flatten.h"
 
 namespace calibench {
@@ -165,8 +165,7 @@ std::string Observer::text_option(const char* key, const std::string& fallback) 
 std::string Observer::subject() const { return (module_.name.empty() ? "An observer: " : module_.name + ": ") + base_name_; }
 
 void Observer::require_finite(const MinMax& range, const at::Tensor& flattened) const {
-    // Whatever is NaN or infinite shows in the extremes of the extremes.
-    if (std::isfinite(range.min.min().item<double>()) && std::isfinite(range.max.max().item<double>())) return;
+    if (all_finite(range.min) && all_finite(range.max)) return;  // whatever is NaN or infinite shows in the extremes
     const int64_t num_nan = at::isnan(flattened).sum().item<int64_t>();
     const int64_t num_infinite = at::isinf(flattened).sum().item<int64_t>();
     if (num_nan + num_infinite == 0)

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/kernels/cpu/all_finite.h"
+#include "core/kernels/cpu/float_scales.h"
 #include "core/kernels/cpu/group_rounding.h"
 
 namespace calibench {
@@ -71,10 +72,12 @@ at::Tensor round_to_power_of_two(const at::Tensor& values) {
     }
 }
 
+/// The exponent of the element type's largest value.
+int mx_offset(int num_bits) { return std::ilogb(num_bits == 4 ? fp4_e2m1_max : fp8_e4m3_max); }
+
 /// E8M0 exponents (bias 127) such that the largest value of a group falls into the element type's range.
 at::Tensor mx_exponents(const at::Tensor& absmax, int num_bits) {
-    const double offset = num_bits == 4 ? std::floor(std::log2(fp4_e2m1_max)) : std::floor(std::log2(fp8_e4m3_max));
-    return round_to_power_of_two(absmax).log2().floor().add(127).sub(offset);
+    return round_to_power_of_two(absmax).log2().floor().add(127).sub(mx_offset(num_bits));
 }
 
 at::Tensor power_of_two(const at::Tensor& biased_exponent) {
@@ -82,12 +85,27 @@ at::Tensor power_of_two(const at::Tensor& biased_exponent) {
     return at::pow(at::Scalar(2.0), exponent).to(biased_exponent.scalar_type());
 }
 
+bool is_finite_and_has_loop(const at::Tensor& min_vals, const at::Tensor& max_vals) {
+    const at::ScalarType dtype = min_vals.scalar_type();
+    return min_vals.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16) && max_vals.scalar_type() == dtype && all_finite(min_vals) && all_finite(max_vals);
+}
+
 /// Ranges that one fused loop makes scales of: integers in the data's own dtype.
 bool has_scale_loop(const at::Tensor& min_vals, const at::Tensor& max_vals, const QuantizationArgs& args, const at::Tensor& global_scale) {
-    const at::ScalarType dtype = min_vals.scalar_type();
     return args.type == QuantizationType::Int && args.num_bits <= 8 && !args.scale_dtype && args.zp_dtype.value_or(DType::Int8) == DType::Int8 &&
-           !global_scale.defined() && min_vals.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16) &&
-           max_vals.scalar_type() == dtype && all_finite(min_vals) && all_finite(max_vals);
+           !global_scale.defined() && is_finite_and_has_loop(min_vals, max_vals);
+}
+
+/// Scales that are made in one loop; undefined: these are not.
+at::Tensor scales_of_float_ranges(const at::Tensor& min_vals, const at::Tensor& max_vals, const QuantizationArgs& args, const at::Tensor& global_scale) {
+    if (args.type != QuantizationType::Float || !args.symmetric || min_vals.dim() == 0) return {};
+    if (is_mx(args)) {
+        const bool has_loop = args.scale_dtype == DType::UInt8 && !global_scale.defined() && is_finite_and_has_loop(min_vals, max_vals);
+        return has_loop ? binary_scales_of_ranges(min_vals, max_vals, mx_offset(args.num_bits)) : at::Tensor();
+    }
+    const bool has_loop = args.scale_dtype == DType::Float8E4M3 && global_scale.defined() && global_scale.scalar_type() == at::kFloat &&
+                          global_scale.numel() == 1 && std::isnormal(global_scale.item<float>()) && global_scale.item<float>() > 0 && is_finite_and_has_loop(min_vals, max_vals);
+    return has_loop ? float8_scales_of_ranges(min_vals, max_vals, static_cast<float>(quantization_range(args).max), global_scale.item<float>()) : at::Tensor();
 }
 
 int64_t count_not_finite(const at::Tensor& values) { return values.isfinite().logical_not().sum().item<int64_t>(); }
@@ -104,6 +122,9 @@ ScaleAndZeroPoint calculate_qparams(const at::Tensor& min_vals, const at::Tensor
         const RunScales scales = scales_of_ranges(shaped(min_vals), shaped(max_vals), {float(range.min), float(range.max)}, args.symmetric);
         return {scales.scale, scales.zero_point};
     }
+    const at::ScalarType zero_point_type = to_scalar_type(args.zp_dtype ? *args.zp_dtype : *resolve_defaults(args).zp_dtype);
+    if (const at::Tensor scale = scales_of_float_ranges(min_vals, max_vals, args, global_scale); scale.defined())
+        return {scale, at::zeros(scale.sizes(), scale.options().dtype(zero_point_type))};
     // Zero must always be representable.
     const at::Tensor low = at::minimum(min_vals, at::zeros_like(min_vals));
     const at::Tensor high = at::maximum(max_vals, at::zeros_like(max_vals));
@@ -131,7 +152,7 @@ ScaleAndZeroPoint calculate_qparams(const at::Tensor& min_vals, const at::Tensor
     const double eps = limits(args.scale_dtype ? to_scalar_type(*args.scale_dtype) : scale.scalar_type()).eps;
     scale = at::where(scale == 0, at::scalar_tensor(eps, scale.options()), scale);
 
-    zero_point = round_to(zero_point, to_scalar_type(args.zp_dtype ? *args.zp_dtype : *resolve_defaults(args).zp_dtype));
+    zero_point = round_to(zero_point, zero_point_type);
     if (scale.dim() == 0) return {scale.reshape({1}), zero_point.reshape({1})};
     return {scale, zero_point};
 }

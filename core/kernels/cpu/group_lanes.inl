@@ -133,9 +133,48 @@ inline int16_t ordered(int16_t bits) { return int16_t(bits ^ ((bits >> 15) & 0x7
 inline Short least(Short a, Short b) { return a < b ? a : b; }
 inline Short greatest(Short a, Short b) { return a > b ? a : b; }
 
-inline void range_bf16(const BFloat16Bits* x, int64_t runs, int64_t size, bool extend, BFloat16Bits* min, BFloat16Bits* max) {
+/// Extremes of parts of a register, `part` floats wide: they end in the first two halves of each.
+template <uint32_t part>
+inline void fold(Short& lows, Short& highs) {
+#pragma GCC unroll 4
+    for (uint32_t distance = part / 2; distance > 0; distance /= 2) {
+        lows = least(lows, (Short)swap_lanes((Float)lows, distance));
+        highs = greatest(highs, (Short)swap_lanes((Float)highs, distance));
+    }
+}
+
+inline void set_range(int16_t low, int16_t high, BFloat16Bits& min, BFloat16Bits& max) {
     constexpr int16_t infinity = 0x7f80, nan = 0x7fc0;
-    for (int64_t run = 0; run < runs; ++run, x += size) {
+    const bool has_nan = high > infinity || low < ordered(int16_t(0xff80));
+    min.bits = uint16_t(has_nan ? nan : ordered(low));
+    max.bits = uint16_t(has_nan ? nan : ordered(high));
+}
+
+/// Runs of half a register each, two at a time; how many there were.
+inline int64_t range_bf16_pairs(const BFloat16Bits* x, int64_t runs, bool extend, BFloat16Bits* min, BFloat16Bits* max) {
+    int64_t run = 0;
+    for (; run + 2 <= runs; run += 2, x += 2 * lanes) {
+        Short lows, highs;
+        std::memcpy(&lows, x, sizeof lows);
+        lows = highs = ordered(lows);
+        fold<CALIBENCH_LANES / 2>(lows, highs);
+        for (int64_t i = 0; i < 2; ++i) {
+            const auto at = i * lanes;
+            int16_t low = lows[at] < lows[at + 1] ? lows[at] : lows[at + 1], high = highs[at] > highs[at + 1] ? highs[at] : highs[at + 1];
+            if (extend) {
+                const int16_t past_low = ordered(int16_t(min[run + i].bits)), past_high = ordered(int16_t(max[run + i].bits));
+                low = past_low < low ? past_low : low;
+                high = past_high > high ? past_high : high;
+            }
+            set_range(low, high, min[run + i], max[run + i]);
+        }
+    }
+    return run;
+}
+
+inline void range_bf16(const BFloat16Bits* x, int64_t runs, int64_t size, bool extend, BFloat16Bits* min, BFloat16Bits* max) {
+    int64_t run = size == lanes ? range_bf16_pairs(x, runs, extend, min, max) : 0;
+    for (x += run * size; run < runs; ++run, x += size) {
         int16_t low = extend ? ordered(int16_t(min[run].bits)) : 0x7fff;
         int16_t high = extend ? ordered(int16_t(max[run].bits)) : -0x8000;
         int64_t i = 0;
@@ -150,11 +189,7 @@ inline void range_bf16(const BFloat16Bits* x, int64_t runs, int64_t size, bool e
                 lows = least(lows, values);
                 highs = greatest(highs, values);
             }
-#pragma GCC unroll 4
-            for (uint32_t distance = CALIBENCH_LANES / 2; distance > 0; distance /= 2) {
-                lows = least(lows, (Short)swap_lanes((Float)lows, distance));
-                highs = greatest(highs, (Short)swap_lanes((Float)highs, distance));
-            }
+            fold<CALIBENCH_LANES>(lows, highs);
             for (int half = 0; half < 2; ++half) {
                 low = lows[half] < low ? lows[half] : low;
                 high = highs[half] > high ? highs[half] : high;
@@ -165,9 +200,7 @@ inline void range_bf16(const BFloat16Bits* x, int64_t runs, int64_t size, bool e
             low = value < low ? value : low;
             high = value > high ? value : high;
         }
-        const bool has_nan = high > infinity || low < ordered(int16_t(0xff80));
-        min[run].bits = uint16_t(has_nan ? nan : ordered(low));
-        max[run].bits = uint16_t(has_nan ? nan : ordered(high));
+        set_range(low, high, min[run], max[run]);
     }
 }
 

@@ -36,6 +36,7 @@ private Q_SLOTS:
         row("tokens of one group", heavy_tailed({1031, 1, 97}, 5));
         row("tokens of heads", heavy_tailed({2049, 3, 1, 1, 20}, 6));
         row("bfloat16", heavy_tailed({1, 31, 4, 70}, 7).to(at::kBFloat16));
+        for (const int size : {4, 8, 16}) row(("bfloat16 in groups of " + std::to_string(size)).c_str(), heavy_tailed({2, 31, 5, size}, 10).to(at::kBFloat16));
         row("bfloat16 one group", heavy_tailed({1, 1, 70001}, 8).to(at::kBFloat16));
         row("float16", heavy_tailed({1, 31, 4, 70}, 9).to(at::kHalf));
         row("strided", heavy_tailed({1, 64, 8, 33}, 10).transpose(1, 2));
