@@ -41,6 +41,7 @@ struct CoreServices {
     std::function<std::string(const std::string&, const ModelSummary&, const std::vector<std::string>&)> withIgnored, withPinned;
     std::function<std::vector<std::string>(const std::string& target, const ModelSummary&)> matchedModules;
     std::function<PreflightReport(const RunConfig&, const ServingOptions&)> checkBeforeRun;
+    std::function<std::vector<Diagnostic>(const Recipe&, const ResolvedRecipe&, const ModelSummary&)> checkServing;  ///< on one GPU (core/recipe/vllm_rules.h)
     std::function<StoredRun(const std::filesystem::path& runDir)> readRun;
     std::function<RunSummary(const RunConfig&, RunListener&, RunControl&)> runCalibration;
     std::function<ReusePreview(const RunConfig&)> previewReuse;  ///< of config.reuse

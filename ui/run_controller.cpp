@@ -77,25 +77,15 @@ void RunController::launch() {
     });
 }
 
-void RunController::show(const StoredRun& run, const ModelSummary& model) {
+void RunController::show(RunReplay run) {
     if (active()) return;
-    m_config = run.config;
-    m_record.begin(model);
+    m_config = std::move(run.config);
+    m_record = {};
     m_summary.reset();
     Q_EMIT recordCleared();
-    RunFeed feed([] {});
-    const auto deliver = [&] {
-        const RunSnapshot snapshot = feed.drain();
-        if (snapshot.empty()) return;
-        m_record.apply(snapshot);
-        Q_EMIT snapshotArrived(snapshot);
-    };
-    for (const RunEvent& event : run.events) {
-        if (std::holds_alternative<RunStarted>(event)) deliver();  // each time the run went on, it began its unfinished block anew
-        feed.on_event(event);
-        if (const auto* finished = std::get_if<RunFinished>(&event)) m_summary = finished->summary;
-    }
-    deliver();
+    m_record = std::move(run.record);
+    m_summary = std::move(run.summary);
+    for (const RunSnapshot& snapshot : run.snapshots) Q_EMIT snapshotArrived(snapshot);
     using Ending = StoredRun::Ending;
     setState(run.ending == Ending::Finished ? State::Done : run.ending == Ending::Failed ? State::Failed : State::Stopped);
 }

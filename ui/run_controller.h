@@ -12,9 +12,8 @@
 
 #include "core/base/run_control.h"
 #include "core/calibration/run_config.h"
-#include "core/calibration/run_directory.h"
 #include "core/calibration/run_events.h"
-#include "ui/run_record.h"
+#include "ui/run_replay.h"
 
 namespace calibench {
 
@@ -42,7 +41,7 @@ public:
     /// Ignored while a run is active.
     void start(RunConfig config, const ModelSummary& model);
     /// Shows an earlier run as it ended, in state Done, Stopped or Failed. Ignored while a run is active.
-    void show(const StoredRun& run, const ModelSummary& model);
+    void show(RunReplay run);
     /// Whether the run on screen can go on from its last finished block.
     [[nodiscard]] bool canContinue() const;
     /// Forgets the last run: back to Idle. Ignored while a run is active.

@@ -3,6 +3,7 @@
 #include "core/analysis/module_badness.h"
 #include "core/calibration/run.h"
 #include "core/observers/registry.h"
+#include "core/recipe/vllm_rules.h"
 #include "core/report/run_report.h"
 
 namespace calibench {
@@ -24,6 +25,7 @@ CoreServices coreServices() {
             .withPinned = with_pinned,
             .matchedModules = matched_modules,
             .checkBeforeRun = check_before_run,
+            .checkServing = [](const Recipe& recipe, const ResolvedRecipe& resolved, const ModelSummary& model) { return check_vllm(recipe, resolved, model); },
             .readRun = read_run,
             .runCalibration = run_calibration,
             .previewReuse = preview_reuse,

@@ -92,6 +92,7 @@ private:
         showTab(0);
         wait("the third block", [&] { return tuned(2, 40); });
         take("running_ranges");
+        takeRunning();
         showTab(2);
         window().actions().pause->trigger();
         take("paused");
@@ -101,6 +102,23 @@ private:
         takeTabs("finished");
         takeLens("finished");
         takeRuns();
+    }
+
+    /// What the tabs of one module, of all modules and of all runs have to say while a run is on.
+    void takeRunning() {
+        showTab(PlotsPage::Error);
+        for (const char* module : {"model.layers.0.mlp.down_proj", "model.layers.3.mlp.down_proj"}) {
+            window().session().selectModule(QString::fromLatin1(module));
+            wait("the module's weight", [this] { return errorSettled(); });
+            take(module[13] == '0' ? "running_error_done" : "running_error_waiting");
+        }
+        showTab(PlotsPage::Overview);
+        wait("the overview", [this] { return window().plots()->overviewPage()->loader().complete(); });
+        take("running_overview");
+        showTab(PlotsPage::Runs);
+        wait("the runs", [this] { return window().plots()->runsPage()->list().runs().size() == 1 && !window().plots()->runsPage()->list().busy(); });
+        window().plots()->runsPage()->select({window().plots()->runsPage()->list().runs().front().directory});
+        take("running_runs");
     }
 
     /// A second run that does only what changed, and both of them side by side.

@@ -76,6 +76,7 @@ inline CoreServices fakeCore(bool endless = false) {
     services.withPinned = [](const std::string&, const ModelSummary&, const std::vector<std::string>&) -> std::string {
         throw InputError("The recipe's groups are behind an alias. Write them out to pin modules.");
     };
+    services.checkServing = [](const Recipe&, const ResolvedRecipe&, const ModelSummary&) { return std::vector<Diagnostic>(); };
     services.checkBeforeRun = [](const RunConfig&, const ServingOptions& serving) {
         PreflightReport report{.num_quantized = 6, .source_bytes = 6144, .compressed_bytes = 2048, .bits_per_quantized_weight = 4.5};
         report.serving = {{Diagnostic::Severity::Note, "needs a new GPU"}};

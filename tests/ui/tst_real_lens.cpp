@@ -105,6 +105,21 @@ private Q_SLOTS:
         }
     }
 
+    void warnsOfOnePartOfAFusedLayer() {
+        const QString attention = QStringLiteral("model.layers.0.self_attn.");
+        m_window->session().selectModule(attention + QStringLiteral("q_proj"));
+        settle();
+        WhatIfStrip* strip = page().whatIf()->strip();
+        page().showWhatIf(true);
+        WhatIf question = strip->question();
+        question.weights->num_bits = 4;
+        strip->propose(question);
+        QTRY_VERIFY2_WITH_TIMEOUT(strip->warning().contains(QStringLiteral("as one layer and refuses different schemes")), qPrintable(strip->warning()), 20'000);
+        QVERIFY(strip->warning().contains(attention + QStringLiteral("qkv_proj")));
+        m_window->session().pickModules({attention + QStringLiteral("q_proj"), attention + QStringLiteral("k_proj"), attention + QStringLiteral("v_proj")});
+        QTRY_VERIFY_WITH_TIMEOUT(strip->warning().isEmpty() && page().settled(), 20'000);
+    }
+
     void whatIfIsWhatARunThenDoes_data() {
         QTest::addColumn<QString>("preset");
         QTest::addColumn<int>("groupSize");

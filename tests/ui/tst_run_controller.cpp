@@ -306,7 +306,7 @@ private Q_SLOTS:
             }
         }
         RunController controller(test::FakeRun{});
-        controller.show(stored, test::denseModel(2));
+        controller.show(replay(stored, test::denseModel(2)));
         QCOMPARE(controller.state(), State::Stopped);
         QVERIFY(controller.canContinue());
         QCOMPARE(controller.record().blocks().at(0).losses().size(), 2u);

@@ -251,6 +251,30 @@ private Q_SLOTS:
         QTRY_VERIFY2(before.strip()->effect().contains(QStringLiteral("no run has looked at them yet")), qPrintable(before.strip()->effect()));
     }
 
+    void whatVllmWouldRefuseIsSaid() {
+        CoreServices services = test::lensCore();
+        services.checkServing = [](const Recipe& recipe, const ResolvedRecipe& resolved, const ModelSummary&) {
+            std::vector<Diagnostic> findings{{Diagnostic::Severity::Note, "needs a new GPU"}, {Diagnostic::Severity::Error, "was wrong before"}};
+            const auto bits = [&](const QString& name) {
+                const auto module = std::find_if(resolved.modules.begin(), resolved.modules.end(), [&](const ResolvedModule& each) { return each.name == name.toStdString(); });
+                return module->scheme.weights->num_bits;
+            };
+            if (recipe.modifiers.size() == 1 && bits(Q0) != bits(K0)) findings.push_back({Diagnostic::Severity::Error, "q and k are one layer"});
+            return findings;
+        };
+        Asked asked(Q0, false, std::move(services));
+        QVERIFY(asked.strip()->warning().isEmpty());
+        asked.choose("Weights: format", QStringLiteral("8 bits"));
+        QTRY_COMPARE(asked.strip()->warning(), QStringLiteral("q and k are one layer"));
+        QVERIFY(asked.strip()->applyButton()->isEnabled());
+        asked.session.pickModules({Q0, K0});
+        QTRY_VERIFY(asked.strip()->warning().isEmpty() && asked.page.settled());
+        asked.session.pickModules({Q0});
+        QTRY_COMPARE(asked.strip()->warning(), QStringLiteral("q and k are one layer"));
+        asked.strip()->resetButton()->click();
+        QVERIFY(asked.strip()->warning().isEmpty());
+    }
+
     void aRunAtWorkKeepsTheRecipe() {
         CoreServices services = test::lensCore();
         services.runCalibration = [](const RunConfig&, RunListener&, RunControl& control) -> RunSummary {

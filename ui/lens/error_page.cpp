@@ -274,7 +274,7 @@ void ErrorPage::showWhatIf(bool shown) {
     if (!shown) m_whatIf->reset();  // what is not seen is not asked
 }
 
-bool ErrorPage::settled() const { return m_microscope.state() != Microscope::State::Loading && !m_microscope.busy() && !m_values.busy() && !m_map->busy(); }
+bool ErrorPage::settled() const { return m_microscope.state() != Microscope::State::Loading && !m_microscope.busy() && !m_values.busy() && !m_map->busy() && !m_whatIf->busy(); }
 
 void ErrorPage::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);

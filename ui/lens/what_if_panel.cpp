@@ -22,6 +22,18 @@ QString change(const QString& what, double from, double to) {
     return WhatIfPanel::tr("%1 %2 → %3 dB (%4)").arg(what, formatNumber(from), formatNumber(to), signedText(to - from));
 }
 
+/// Errors that `asked` makes and `now` does not: what is wrong already is the recipe's, which says so elsewhere.
+QString newRefusals(const CoreServices& services, const Recipe& recipe, const ModelSummary& model, const ResolvedRecipe& now, const ResolvedRecipe& asked) {
+    QSet<QString> known;
+    for (const Diagnostic& finding : services.checkServing(recipe, now, model)) known.insert(QString::fromStdString(finding.message));
+    QStringList refusals;
+    for (const Diagnostic& finding : services.checkServing(recipe, asked, model)) {
+        const QString message = QString::fromStdString(finding.message);
+        if (finding.severity == Diagnostic::Severity::Error && !known.contains(message)) refusals << message;
+    }
+    return refusals.join(QLatin1Char('\n'));
+}
+
 }  // namespace
 
 WhatIfPanel::WhatIfPanel(Session& session, const RunController& controller, Microscope& microscope, QWidget* parent)
@@ -47,6 +59,31 @@ void WhatIfPanel::refresh() {
         showEffect();
 }
 
+void WhatIfPanel::askServing() {
+    m_serving.forget();
+    m_refusals.clear();
+    if (!m_microscope.question() || !m_session.parsedRecipe()) return showEffect();
+    Recipe recipe = *m_session.parsedRecipe();
+    if (recipe.modifiers.empty()) recipe.modifiers.emplace_back();  // into which it would go
+    const ResolvedRecipe now{.modules = m_session.resolvedModules()};
+    ResolvedRecipe asked = now;
+    const QuantizationScheme scheme = askedScheme();
+    std::unordered_map<std::string, size_t> places;
+    for (size_t i = 0; i < now.modules.size(); ++i) places.emplace(now.modules[i].name, i);
+    for (const QString& module : concerned()) {
+        const auto [place, isNew] = places.try_emplace(module.toStdString(), asked.modules.size());
+        if (isNew) asked.modules.push_back({.name = module.toStdString(), .scheme = scheme});
+        else asked.modules[place->second].scheme = scheme;
+    }
+    const auto check = [services = m_session.services(), recipe = std::move(recipe), model = m_session.model(), now, asked = std::move(asked)] {
+        return newRefusals(services, recipe, model, now, asked);
+    };
+    m_serving.ask(check, [this](const Outcome<QString>& outcome) {
+        m_refusals = outcome.value.value_or(outcome.error);
+        showEffect();
+    });
+}
+
 void WhatIfPanel::ask() {
     m_applyError.clear();
     if (m_strip->differs() || m_microscope.slides().empty())
@@ -59,6 +96,8 @@ void WhatIfPanel::ask() {
 void WhatIfPanel::reset() {
     m_microscope.stopAsking();
     m_effect.stop();
+    m_serving.forget();
+    m_refusals.clear();
     m_applyError.clear();
     if (!m_microscope.specimen()) return;
     const std::optional<QuantizationScheme>& scheme = m_microscope.specimen()->scheme;
@@ -98,6 +137,7 @@ std::vector<ResolvedModule> WhatIfPanel::resolved(const QStringList& modules) co
 }
 
 void WhatIfPanel::askForPicked() {
+    askServing();
     const QStringList modules = concerned();
     m_strip->setSizes(fittingSizes());
     const std::optional<WhatIf>& question = m_microscope.question();
@@ -130,6 +170,7 @@ void WhatIfPanel::showEffect() {
         parts.removeAll(QString());
     }
     m_strip->showEffect(m_applyError.isEmpty() ? parts.join(QStringLiteral(" · ")) : m_applyError, whyNotApply());
+    m_strip->showWarning(m_refusals);
 }
 
 QString WhatIfPanel::effectOnShown() const {
@@ -185,14 +226,18 @@ QString WhatIfPanel::effectOnPickedInputs() const {
     return change(what, sums->inputs.meanNow, sums->inputs.meanAsked) + tr(" ± %1").arg(formatNumber(sums->inputs.bound));
 }
 
-void WhatIfPanel::apply() {
-    if (!whyNotApply().isEmpty()) return;
+QuantizationScheme WhatIfPanel::askedScheme() const {
     QuantizationScheme scheme = m_microscope.specimen()->scheme.value_or(QuantizationScheme{});
     scheme.targets.clear();
     scheme.format.reset();  // the old arguments' one
     if (m_microscope.question()->weights) scheme.weights = m_microscope.question()->weights;
     if (m_microscope.question()->inputs) scheme.input_activations = m_microscope.question()->inputs;
-    const auto edit = [withOverride = m_session.services().withOverride, scheme](const std::string& recipe, const ModelSummary& model, const std::vector<std::string>& modules) {
+    return scheme;
+}
+
+void WhatIfPanel::apply() {
+    if (!whyNotApply().isEmpty()) return;
+    const auto edit = [withOverride = m_session.services().withOverride, scheme = askedScheme()](const std::string& recipe, const ModelSummary& model, const std::vector<std::string>& modules) {
         return withOverride(recipe, model, modules, scheme);
     };
     m_session.changeRecipe(edit, concerned(), [this](const QString& why) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "ui/latest_task.h"
 #include "ui/lens/microscope.h"
 #include "ui/lens/selection_effect.h"
 #include "ui/lens/what_if_strip.h"
@@ -27,10 +28,14 @@ public:
     void refresh();  ///< the microscope has changed
     void ask();      ///< what the controls say
     void reset();
+    [[nodiscard]] bool busy() const { return m_effect.busy() || m_serving.busy(); }
 
 private:
     void askForPicked();
+    void askServing();
     void apply();
+    /// Of every module concerned, as it is written into the recipe.
+    [[nodiscard]] QuantizationScheme askedScheme() const;
     [[nodiscard]] QString whyNotApply() const;
     void showEffect();
     [[nodiscard]] QString effectOnShown() const;
@@ -49,6 +54,8 @@ private:
     WhatIfStrip* m_strip;
     std::optional<Specimen> m_begunFor;
     SelectionEffect m_effect;
+    LatestTask m_serving;
+    QString m_refusals;  ///< what vLLM would refuse as asked and does not refuse now
     QString m_applyError;
 };
 

@@ -1,5 +1,6 @@
 #include "ui/lens/what_if_strip.h"
 
+#include <QEvent>
 #include <QGridLayout>
 #include <QLabel>
 #include <QPushButton>
@@ -8,11 +9,12 @@
 #include <utility>
 
 #include "ui/command.h"
+#include "ui/theme.h"
 
 namespace calibench {
 
 WhatIfStrip::WhatIfStrip(const CoreServices& services, QWidget* parent)
-    : QWidget(parent), m_effect(new QLabel), m_apply(new QPushButton(tr("Apply to recipe"))), m_reset(new QPushButton(tr("Reset"))) {
+    : QWidget(parent), m_effect(new QLabel), m_warning(new QLabel), m_apply(new QPushButton(tr("Apply to recipe"))), m_reset(new QPushButton(tr("Reset"))) {
     auto* grid = new QGridLayout;
     grid->setContentsMargins(0, 0, 0, 0);
     grid->setHorizontalSpacing(4);
@@ -26,6 +28,12 @@ WhatIfStrip::WhatIfStrip(const CoreServices& services, QWidget* parent)
     m_effect->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_effect->setWordWrap(true);
     m_effect->setAccessibleName(tr("What it changes"));
+    m_warning->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    m_warning->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_warning->setWordWrap(true);
+    m_warning->setAccessibleName(tr("What speaks against it"));
+    m_warning->hide();
+    colourWarning();
     connect(m_apply, &QPushButton::clicked, this, &WhatIfStrip::applyRequested);
     connect(m_reset, &QPushButton::clicked, this, &WhatIfStrip::resetRequested);
     setHelp(m_apply, tr("Write it into the recipe as an override; Undo takes it back"));
@@ -41,6 +49,7 @@ WhatIfStrip::WhatIfStrip(const CoreServices& services, QWidget* parent)
     layout->setSpacing(4);
     layout->addLayout(grid);
     layout->addLayout(foot);
+    layout->addWidget(m_warning);
     start({}, {});
 }
 
@@ -77,5 +86,23 @@ void WhatIfStrip::showEffect(const QString& effect, const QString& obstacle) {
 }
 
 QString WhatIfStrip::effect() const { return m_effect->text(); }
+
+void WhatIfStrip::showWarning(const QString& warning) {
+    m_warning->setText(warning);
+    m_warning->setVisible(!warning.isEmpty());
+}
+
+QString WhatIfStrip::warning() const { return m_warning->text(); }
+
+void WhatIfStrip::colourWarning() {
+    QPalette colours;
+    colours.setColor(QPalette::WindowText, warningColour(palette()));
+    m_warning->setPalette(colours);
+}
+
+void WhatIfStrip::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange) colourWarning();
+}
 
 }  // namespace calibench

@@ -30,6 +30,9 @@ public:
     /// In words; `obstacle`: why it cannot be written into the recipe now, empty when it can.
     void showEffect(const QString& effect, const QString& obstacle);
     [[nodiscard]] QString effect() const;
+    /// What speaks against it, though it can be written; empty: nothing.
+    void showWarning(const QString& warning);
+    [[nodiscard]] QString warning() const;
     [[nodiscard]] QPushButton* applyButton() const { return m_apply; }
     [[nodiscard]] QPushButton* resetButton() const { return m_reset; }
 
@@ -38,11 +41,16 @@ Q_SIGNALS:
     void resetRequested();
     void applyRequested();
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
+    void colourWarning();
+
     WhatIf m_now;
     std::vector<int64_t> m_sizes;
     ArgsRow *m_weights, *m_inputs;
-    QLabel* m_effect;
+    QLabel *m_effect, *m_warning;
     QPushButton *m_apply, *m_reset;
 };
 

@@ -153,12 +153,12 @@ void ProjectDocument::showRun(const QString& runDirectory, const QString& model)
 }
 
 void ProjectDocument::showRun(const QString& runDirectory) {
-    const auto read = [readRun = m_session.services().readRun, path = toPath(runDirectory)] { return readRun(path); };
-    runInBackground(this, read, [this, model = m_session.modelFolder()](const Outcome<StoredRun>& outcome) {
+    const auto read = [readRun = m_session.services().readRun, path = toPath(runDirectory), model = m_session.model()] { return replay(readRun(path), model); };
+    runInBackground(this, read, [this, model = m_session.modelFolder()](Outcome<RunReplay> outcome) {
         if (!outcome.value) {
             Q_EMIT problem(outcome.error);
         } else if (model == m_session.modelFolder() && !m_controller.active()) {
-            m_controller.show(*outcome.value, m_session.model());
+            m_controller.show(std::move(*outcome.value));
             Q_EMIT runShown();
         }
     });
