@@ -15,7 +15,8 @@ add_executable(tst_ui_run_controller_tsan
     ${PROJECT_SOURCE_DIR}/ui/plots/series_store.cpp
     ${PROJECT_SOURCE_DIR}/ui/run_controller.cpp
     ${PROJECT_SOURCE_DIR}/ui/run_feed.cpp
-    ${PROJECT_SOURCE_DIR}/ui/run_record.cpp)
+    ${PROJECT_SOURCE_DIR}/ui/run_record.cpp
+    ${PROJECT_SOURCE_DIR}/ui/run_replay.cpp)
 set_target_properties(tst_ui_run_controller_tsan PROPERTIES AUTOMOC ON RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 target_include_directories(tst_ui_run_controller_tsan PRIVATE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(tst_ui_run_controller_tsan PRIVATE QT_NO_KEYWORDS)
